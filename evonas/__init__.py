@@ -1,0 +1,1 @@
+"""Evolutionary multi-objective neural architecture search for microcontrollers."""

@@ -1,0 +1,1 @@
+"""Data sets: one file per family, each loads raw arrays that one function splits."""

@@ -1,0 +1,96 @@
+"""What a task hands to a study: raw arrays, and the train, validation and test parts made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class RawData:
+    """A data set as loaded, in natural units, before any split or normalisation.
+
+    Attributes:
+        X_train: (n, channels, length) or (n, channels, height, width), any real type.
+        y_train: (n,); integers 0 .. K-1 are classes, floats a regression target.
+        X_test: As X_train; n may be 0.
+        y_test: As y_train.
+        groups_train: (n,) subject, engine or speaker of each sample, or None.
+        scale: (channels,) factors from stored values to natural units, or None.
+        class_names: Names of the classes, or () where unknown or for regression.
+        notes: What the loader did to the data and its user should know.
+    """
+
+    X_train: npt.NDArray[np.generic]
+    y_train: npt.NDArray[np.generic]
+    X_test: npt.NDArray[np.generic]
+    y_test: npt.NDArray[np.generic]
+    groups_train: npt.NDArray[np.generic] | None = None
+    scale: npt.NDArray[np.generic] | None = None
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a data set, normalised.
+
+    Attributes:
+        X: (n, channels, length) or (n, channels, height, width), float32.
+        y: (n,) int64 class indices, or float32 targets in natural units.
+    """
+
+    X: Floats
+    y: npt.NDArray[np.generic]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """x_normalised = (x - mean) / std, per channel, fitted on the training part.
+
+    Attributes:
+        mean: (channels,) in natural units.
+        std: (channels,) in natural units, positive.
+    """
+
+    mean: Floats
+    std: Floats
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Disjoint parts of a task's data, normalised by the training part.
+
+    Attributes:
+        train: What networks learn from.
+        val: What a search sees of their errors.
+        test: Scored once, after the front is chosen; may be empty.
+        num_outputs: Classes, or 1 for regression.
+        is_regression: Whether the target is a number.
+        normalisation: What was done to the inputs.
+        class_names: Names of the classes, or ().
+        fingerprint: SHA-256 over all arrays and the split; two studies share it only on equal data.
+        notes: What the loader and the split did to the data and its user should know.
+    """
+
+    train: Part
+    val: Part
+    test: Part
+    num_outputs: int
+    is_regression: bool
+    normalisation: Normalisation
+    class_names: tuple[str, ...] = ()
+    fingerprint: str = ""
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one sample, channels first."""
+        return tuple(int(n) for n in self.train.X.shape[1:])
