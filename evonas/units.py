@@ -45,7 +45,9 @@ def parse_quantity(value: object, dimension: str) -> float:
     if match and match[2] == "":
         return float(match[1].replace("_", ""))
     known = ", ".join(unit for unit in units if unit) or "a bare number"
-    raise ConfigError(f"Expected a {dimension} such as a number or a string in {known}; got {value!r}.")
+    raise ConfigError(
+        f"Expected a {dimension} such as a number or a string in {known}; got {value!r}."
+    )
 
 
 def _scaled(value: float, steps: list[tuple[float, str]]) -> str:
@@ -62,8 +64,10 @@ def format_quantity(value: float, dimension: str) -> str:
     if value != value:
         return "-"
     if dimension == "byte":
-        return f"{value:.0f} B" if abs(value) < 1000 else _scaled(
-            value, [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")]
+        return (
+            f"{value:.0f} B"
+            if abs(value) < 1000
+            else _scaled(value, [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")])
         )
     if dimension == "second":
         return _scaled(value, [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (0.0, "µs")][:3])

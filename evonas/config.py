@@ -1,0 +1,300 @@
+"""Study configs: TOML in, validated tables of names and numbers, TOML out.
+
+A config holds no objects: `Study.from_config` is the one place where its names become some. The
+tables of a task and of a space carry keys of their own beside the common ones; they are validated by
+the plug-in that the table names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from evonas.errors import ConfigError
+from evonas.units import parse_quantity
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class Table(BaseModel):
+    """A table of a config: immutable, and every unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OpenTable(Table):
+    """A table whose further keys belong to the plug-in that it names."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keys that are not common to all tables of this kind."""
+        return dict(self.model_extra or {})
+
+
+T = TypeVar("T", bound=Table)
+
+
+def _quantity(dimension: str) -> BeforeValidator:
+    def parse(value: object) -> float:
+        try:
+            return parse_quantity(value, dimension)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+
+    return BeforeValidator(parse)
+
+
+Bytes = Annotated[float, _quantity("byte"), Field(ge=0)]
+Seconds = Annotated[float, _quantity("second"), Field(gt=0)]
+
+
+class StudyTable(Table):
+    """[study]: name, folder and seed."""
+
+    name: str = "study"
+    dir: str | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class TaskTable(OpenTable):
+    """[task]: which data, how it is split, and the metric."""
+
+    kind: str
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    metric: str | None = None
+
+
+class SpaceTable(OpenTable):
+    """[space]: which networks can exist."""
+
+    kind: str = "tcn"
+
+
+class Reserve(Table):
+    """What the rest of the firmware takes, off every limit of the device."""
+
+    ram: Bytes = 0.0
+    flash: Bytes = 0.0
+
+
+class DeviceTable(Table):
+    """[device]: the microcontroller and the runtime that executes the network on it."""
+
+    name: str | None = None
+    path: str | None = None
+    runtime: str = "tflm"
+    reserve: Reserve = Reserve()
+
+    @model_validator(mode="after")
+    def _name_or_path(self) -> Self:
+        if self.name and self.path:
+            raise ValueError("give either name or path, not both")
+        return self
+
+    @property
+    def source(self) -> str:
+        """The device's name or the path of its file."""
+        return self.path or self.name or "stm32l4r5"
+
+
+class Budget(Table):
+    """When a search ends: exactly one of these."""
+
+    trials: PositiveInt | None = None
+    epochs: PositiveFloat | None = None
+    cpu: Seconds | None = None
+    wall: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if sum(value is not None for value in (self.trials, self.epochs, self.cpu, self.wall)) != 1:
+            raise ValueError("give exactly one of trials, epochs, cpu, wall")
+        return self
+
+
+class SearchTable(Table):
+    """[search]: what is minimised, within which limits, and for how long."""
+
+    searcher: str = "nsga2"
+    objectives: Annotated[tuple[str, ...], Field(min_length=1)] = ("error", "latency", "peak_ram")
+    limits: dict[str, float | str] = {}
+    pop_size: Annotated[int, Field(ge=2)] = 20
+    budget: Budget = Budget(trials=200)
+    compare_random: bool = False
+    n_jobs: int = -1
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.objectives)) != len(self.objectives):
+            raise ValueError(f"objectives repeat a name: {', '.join(self.objectives)}")
+        if self.n_jobs == 0:
+            raise ValueError("n_jobs must be positive, or negative to count from all cores")
+        return self
+
+
+class TrainingTable(Table):
+    """Keys that [proxy] and [final] share; evonas.proxy.recipe says what each means."""
+
+    epochs: PositiveInt | None = None
+    steps: PositiveInt = 100
+    batch_size: PositiveInt = 32
+    learning_rate: PositiveFloat = 0.02
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    schedule: Literal["cosine", "one-cycle", "constant"] = "cosine"
+    loss: Literal["auto", "cross-entropy", "mse", "l1"] = "auto"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    data_fraction: Share = 1.0
+
+
+class ProxyTable(TrainingTable):
+    """[proxy]: the short training of every candidate, and the score that ranks them."""
+
+    loss_weight: Annotated[float, Field(ge=0)] | None = None
+
+
+class FinalTable(TrainingTable):
+    """[final]: the full training of the front."""
+
+    steps: PositiveInt = 800
+    seeds: PositiveInt = 1
+    candidates: PositiveInt = 24
+    fit_on: Literal["train", "train+validation"] = "train"
+
+
+class StudyConfig(Table):
+    """A whole study."""
+
+    study: StudyTable = StudyTable()
+    task: TaskTable
+    space: SpaceTable = SpaceTable()
+    device: DeviceTable = DeviceTable()
+    search: SearchTable = SearchTable()
+    proxy: ProxyTable = ProxyTable()
+    final: FinalTable = FinalTable()
+
+    @property
+    def directory(self) -> Path:
+        """The study's folder: [study] dir, or runs/NAME."""
+        return Path(self.study.dir or f"runs/{self.study.name}")
+
+    @classmethod
+    def from_toml(cls, path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
+        """Returns the config of a TOML file, with overrides such as "search.pop_size=40".
+
+        Raises:
+            ConfigError: The file is missing, no TOML, or not a valid config.
+        """
+        data = read_toml(path)
+        for override in overrides:
+            _apply(data, override)
+        return validate_table(cls, data, str(path))
+
+    def with_overrides(self, overrides: Sequence[str], where: str = "--set") -> StudyConfig:
+        """Returns a copy with overrides such as "search.budget.trials=400" applied."""
+        data = self.model_dump(exclude_none=True, mode="json")
+        for override in overrides:
+            _apply(data, override)
+        return validate_table(type(self), data, where)
+
+    def to_toml(self) -> str:
+        """Returns the resolved config, defaults included, as TOML."""
+        import tomli_w
+
+        return tomli_w.dumps(self.model_dump(exclude_none=True, mode="json"))
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Returns the tables of a TOML file.
+
+    Raises:
+        ConfigError: The file is missing or no TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}.") from None
+
+
+def validate_table(model: type[T], data: Mapping[str, Any], where: str) -> T:
+    """Returns data as a table, or raises the first thing wrong with it as one line.
+
+    Args:
+        model: The table's class.
+        data: Its keys and values.
+        where: What to name in messages: a file, or a file and a table, such as "a.toml: [task]".
+
+    Raises:
+        ConfigError: A key is unknown or missing, or a value is not what the key takes.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise ConfigError(f"{where}: {_message(model, error)}") from None
+
+
+def _message(model: type[Table], error: ValidationError) -> str:
+    first = error.errors()[0]
+    *tables, key = [str(part) for part in first["loc"]] or [""]
+    prefix = f"[{'.'.join(tables)}] " if tables else ""
+    if first["type"] == "extra_forbidden":
+        fields = _fields(model, tables)
+        near = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
+        hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(fields)}."
+        return f"{prefix}unknown key {key!r}.{hint}"
+    if first["type"] == "missing":
+        return f"{prefix}missing key {key!r}."
+    text = first["msg"].removeprefix("Value error, ").rstrip(".")
+    text = text[:1].lower() + text[1:]
+    shown = isinstance(first["input"], Mapping) or "; got " in text
+    came = "" if shown else f", got {first['input']!r}"
+    place = f"{prefix}{key}: " if tables else f"[{key}] "
+    return f"{place}{text}{came}."
+
+
+def _fields(model: type[Table], tables: Sequence[str]) -> list[str]:
+    for table in tables:
+        field = model.model_fields.get(table)
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, Table)):
+            return []
+        model = inner
+    return sorted(model.model_fields)
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    path, sign, text = override.partition("=")
+    keys = path.strip().split(".")
+    if not sign or not all(keys):
+        raise ConfigError(f"--set: expected table.key=value, got {override!r}.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    table = data
+    for key in keys[:-1]:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"--set: {override!r}: {key!r} is not a table.")
+    if keys[:-1] == ["search", "budget"]:
+        table.clear()
+    table[keys[-1]] = value
