@@ -1,0 +1,83 @@
+"""What every search space offers: genes, and the way between genomes and network descriptions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from evonas.arch.spec import ArchSpec
+from evonas.config import Table
+from evonas.genes import Genes
+
+Genome = npt.NDArray[np.int64]
+
+
+class AbstractSpace(ABC):
+    """A set of networks for one input shape and number of outputs.
+
+    Attributes:
+        genes: The variables of a genome.
+        seed: The network that the space is built around; it lies in the space.
+    """
+
+    Settings: ClassVar[type[Table]]
+    genes: Genes
+    seed: ArchSpec
+
+    @classmethod
+    @abstractmethod
+    def from_settings(
+        cls, settings: Mapping[str, Any], input_shape: tuple[int, ...], num_outputs: int
+    ) -> Self:
+        """Returns the space that a config's [space] table describes.
+
+        Raises:
+            ConfigError: A key is unknown or a value is not what it takes.
+            SpecError: The seed network does not fit the input.
+        """
+
+    @abstractmethod
+    def decode(self, genome: npt.ArrayLike) -> ArchSpec:
+        """Returns the network of a genome (n_var,); every in-bounds genome has one.
+
+        Raises:
+            ValueError: The genome has another length or lies out of bounds.
+        """
+
+    @abstractmethod
+    def encode(self, spec: ArchSpec) -> Genome:
+        """Returns the one canonical genome (n_var,) of a network: inactive genes are 0.
+
+        Raises:
+            SpecError: The network lies outside the space.
+        """
+
+    @abstractmethod
+    def anchors(self) -> npt.NDArray[np.int64]:
+        """Returns canonical genomes (n, n_var) that a first population should hold.
+
+        The seed network comes first, then its width multipliers, then the cheapest extremes.
+        """
+
+
+def check_genome(genes: Genes, genome: npt.ArrayLike) -> list[int]:
+    """Returns a genome as a list of ints.
+
+    Raises:
+        ValueError: It has another length than the genes, or an entry lies out of bounds.
+    """
+    array = np.asarray(genome)
+    if array.shape != (genes.n_var,) or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"Expected a genome of shape ({genes.n_var},) of integers, got {array.shape} of "
+            f"{array.dtype}."
+        )
+    values: list[int] = array.tolist()
+    for gene, value in zip(genes, values, strict=True):
+        if not 0 <= value < gene.n_choices:
+            raise ValueError(f"Gene {gene.name!r} takes 0 to {gene.n_choices - 1}, got {value}.")
+    return values
