@@ -1,0 +1,35 @@
+"""Searchers: which genomes to try next. Arrays in, arrays out; they know nothing of networks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from evonas.registry import Registry
+
+if TYPE_CHECKING:
+    from evonas.searchers.nsga2 import NSGA2
+    from evonas.searchers.random_search import RandomSearch
+    from evonas.searchers.searcher import AbstractSearcher
+
+SEARCHERS = Registry(
+    "searcher",
+    "evonas.searchers",
+    {
+        "nsga2": "evonas.searchers.nsga2:NSGA2",
+        "random": "evonas.searchers.random_search:RandomSearch",
+    },
+)
+
+__all__ = ["NSGA2", "SEARCHERS", "AbstractSearcher", "RandomSearch"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "NSGA2":
+        return SEARCHERS.get("nsga2")
+    if name == "RandomSearch":
+        return SEARCHERS.get("random")
+    if name == "AbstractSearcher":
+        from evonas.searchers.searcher import AbstractSearcher
+
+        return AbstractSearcher
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,105 @@
+"""Variation of genomes: crossover and mutation as functions of integer arrays."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from evonas.searchers.scales import Scales
+from evonas.searchers.searcher import FloatArray, IntArray
+
+SHARE_CROSSED = 0.9
+"""Share of the offspring that mix two parents; the rest are mutants of one."""
+
+SHARE_ONE_GENE = 0.8
+"""Share of the mutants in which exactly one gene changes."""
+
+ETA_CROSSOVER = 15.0
+"""Distribution index of the crossover, as in Deb et al. 2002; larger stays nearer the parents."""
+
+ETA_MUTATION = 10.0
+"""Distribution index of the mutation: an ordered gene moves by 1 / (10 + 2) of its range."""
+
+
+def vary(scales: Scales, A: IntArray, B: IntArray, rng: np.random.Generator) -> IntArray:
+    """Returns one offspring of each pair of parents: a mutant of A, or of A crossed with B.
+
+    Args:
+        scales: The genes' scales.
+        A: First parents (n, n_var).
+        B: Second parents (n, n_var).
+        rng: Source of randomness.
+
+    Returns:
+        X (n, n_var).
+    """
+    is_crossed = rng.random((len(A), 1)) < SHARE_CROSSED
+    return mutate(scales, np.where(is_crossed, cross(scales, A, B, rng), A), rng)
+
+
+def cross(scales: Scales, A: IntArray, B: IntArray, rng: np.random.Generator) -> IntArray:
+    """Returns one child of each pair: uniform for categorical genes, SBX for ordered ones.
+
+    Ordered genes take, with probability one half, a value of simulated binary crossover (Deb and
+    Agrawal 1995) on the gene's own scale, and else the first parent's. Where the parents agree,
+    the child agrees with them.
+
+    Args:
+        scales: The genes' scales.
+        A: First parents (n, n_var).
+        B: Second parents (n, n_var).
+        rng: Source of randomness.
+
+    Returns:
+        X (n, n_var).
+    """
+    is_taken = rng.random(A.shape) < 0.5
+    u = rng.random(A.shape)
+    power = 1.0 / (ETA_CROSSOVER + 1.0)
+    spread = np.where(u < 0.5, (2.0 * u) ** power, (2.0 * (1.0 - u)) ** -power)
+    spread *= rng.choice((-1.0, 1.0), size=A.shape)  # either of the pair's two children
+    a, b = scales.position(A), scales.position(B)
+    blended = scales.choice((a + b) / 2.0 + spread * (b - a) / 2.0)
+    other = np.where(scales.is_ordered & (A != B), blended, B)
+    return np.where(is_taken, other, A)
+
+
+def mutate(scales: Scales, X: IntArray, rng: np.random.Generator) -> IntArray:
+    """Returns mutants, each different from its genome in at least one gene.
+
+    In ``SHARE_ONE_GENE`` of them exactly one gene changes, in the others every gene with
+    probability 1 / n_var and one at least. A categorical gene takes any other choice, an ordered
+    one moves by polynomial mutation (Deb and Goyal 1996) on its own scale, by one choice at
+    least. Genes of a single choice stay.
+
+    Args:
+        scales: The genes' scales.
+        X: Genomes (n, n_var); not written to.
+        rng: Source of randomness.
+
+    Returns:
+        X (n, n_var).
+    """
+    is_free = scales.n_choices > 1
+    if not is_free.any():
+        return X.copy()
+    n_free = int(is_free.sum())
+    first = np.flatnonzero(is_free)[rng.integers(n_free, size=len(X))]
+    is_changed = (rng.random(X.shape) < 1.0 / n_free) & is_free
+    is_changed[rng.random(len(X)) < SHARE_ONE_GENE] = False
+    is_changed[np.arange(len(X)), first] = True
+
+    others = (X + rng.integers(1, np.maximum(scales.n_choices, 2), size=X.shape)) % scales.n_choices
+    moved = _moved(scales, X, _polynomial_steps(rng.random(X.shape)))
+    return np.where(is_changed, np.where(scales.is_ordered, moved, others), X)
+
+
+def _polynomial_steps(u: FloatArray) -> FloatArray:
+    power = 1.0 / (ETA_MUTATION + 1.0)
+    return np.where(u < 0.5, (2.0 * u) ** power - 1.0, 1.0 - (2.0 * (1.0 - u)) ** power)
+
+
+def _moved(scales: Scales, X: IntArray, steps: FloatArray) -> IntArray:
+    moved = scales.choice(scales.position(X) + steps)
+    step = np.where(steps < 0, -1, 1)
+    at_bound = (X + step < 0) | (X + step >= scales.n_choices)
+    return np.where(moved == X, X + np.where(at_bound, -step, step), moved)
