@@ -1,0 +1,43 @@
+"""Published and hand-designed networks, as seeds of spaces and as yardsticks."""
+
+from __future__ import annotations
+
+from evonas.arch.ops import Shape
+from evonas.arch.spec import ArchSpec
+from evonas.references.reference import Reference
+from evonas.registry import Registry
+
+REFERENCES = Registry(
+    "reference",
+    "evonas.references",
+    {
+        "ecgtcn": "evonas.references.ecgtcn:ECGTCN",
+        "ecgtcn_pit": "evonas.references.ecgtcn:ECGTCN_PIT",
+        "six_conv": "evonas.references.six_conv:SIX_CONV",
+        "tcresnet14": "evonas.references.tcresnet14:TCRESNET14",
+        "tcresnet14_pit": "evonas.references.tcresnet14:TCRESNET14_PIT",
+        "temponet": "evonas.references.temponet:TEMPONET",
+        "temponet_pit": "evonas.references.temponet:TEMPONET_PIT",
+    },
+)
+
+
+def reference(
+    name: str, input_shape: Shape | None = None, num_outputs: int | None = None
+) -> ArchSpec:
+    """Returns a reference network, for its published task or for another one.
+
+    Args:
+        name: A name in ``REFERENCES``.
+        input_shape: (channels, length); None for the published one.
+        num_outputs: Classes or regression targets; None for the published number.
+
+    Raises:
+        ConfigError: The name is unknown.
+        SpecError: The network does not fit the input.
+    """
+    record: Reference = REFERENCES.get(name)
+    return record.build(input_shape, num_outputs)
+
+
+__all__ = ["REFERENCES", "Reference", "reference"]
