@@ -1,4 +1,4 @@
-"""What a task hands to a study: raw arrays, and the train, validation and test parts made of them."""
+"""What a task hands to a study: raw arrays, and the parts that are made of them."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ class RawData:
     scale: npt.NDArray[np.generic] | None = None
     class_names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the target is a number: its type is float."""
+        return self.y_train.dtype.kind == "f"
 
 
 @dataclass(frozen=True)

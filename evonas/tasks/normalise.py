@@ -1,0 +1,69 @@
+"""Inputs in natural units as float32, and their normalisation per channel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evonas.errors import DataError
+from evonas.tasks.splits import Floats, Normalisation
+
+_BLOCK = 1024
+"""Samples that are summed together in float64, so that no float64 copy of the data is made."""
+
+_CONSTANT = 1e-9
+"""A standard deviation below this share of the mean is rounding: float32 resolves 6e-8."""
+
+
+def natural_inputs(
+    X: npt.NDArray[np.generic], scale: npt.NDArray[np.generic] | None, copy: bool = True
+) -> Floats:
+    """Returns inputs as float32 in natural units: times scale, per channel.
+
+    Args:
+        X: (n, channels, ...).
+        scale: (channels,) or None.
+        copy: Whether float32 inputs are copied; else the result may share their memory.
+    """
+    natural = X.astype(np.float32, copy=copy)
+    if scale is not None:
+        natural *= _per_channel(scale.astype(np.float32), X.ndim)
+    return natural
+
+
+def fit_normalisation(X: Floats) -> Normalisation:
+    """Returns the mean and standard deviation per channel over samples and positions.
+
+    Summed in float64. A channel that never changes gets a standard deviation of 1.
+
+    Args:
+        X: (n, channels, ...) in natural units.
+
+    Raises:
+        DataError: The values are so large that float32 does not hold their deviation.
+    """
+    axes = (0, *range(2, X.ndim))
+    n_values = X.size // X.shape[1]
+    blocks = [X[start : start + _BLOCK] for start in range(0, len(X), _BLOCK)]
+    mean = sum(block.sum(axis=axes, dtype=np.float64) for block in blocks) / n_values
+    centre = _per_channel(np.asarray(mean), X.ndim)
+    square = sum(np.square(block - centre).sum(axis=axes) for block in blocks)
+    std = np.sqrt(np.asarray(square) / n_values)
+    with np.errstate(over="ignore"):
+        mean32, std32 = np.asarray(mean, np.float32), std.astype(np.float32)
+    if not np.all(np.isfinite(mean32) & np.isfinite(std32)):
+        raise DataError("The inputs are too large for float32 in natural units; rescale them.")
+    is_constant = (std <= _CONSTANT * np.abs(mean)) | (std32 == 0)
+    return Normalisation(mean=mean32, std=np.where(is_constant, np.float32(1), std32))
+
+
+def normalise_in_place(X: Floats, normalisation: Normalisation) -> None:
+    """Writes (X - mean) / std into X, (n, channels, ...)."""
+    X -= _per_channel(normalisation.mean, X.ndim)
+    X /= _per_channel(normalisation.std, X.ndim)
+
+
+def _per_channel(values: npt.NDArray[Any], ndim: int) -> npt.NDArray[Any]:
+    return values.reshape(1, -1, *[1] * (ndim - 2))
