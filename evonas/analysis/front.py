@@ -57,7 +57,7 @@ def spread_indices(
     coordinates = box.normalise(points[front])
     order = farthest_point_order(coordinates, start=knee(points[front], box))
     is_outside = (coordinates[order] > 1).any(axis=1)
-    return front[np.concatenate([order[~is_outside], order[is_outside]])][:n]
+    return np.asarray(front[np.concatenate([order[~is_outside], order[is_outside]])][:n])
 
 
 def feasible_mask(is_feasible: npt.ArrayLike | None, n: int) -> npt.NDArray[np.bool_]:

@@ -8,10 +8,13 @@ from evonas.searchers.scales import Scales
 from evonas.searchers.searcher import FloatArray, IntArray
 
 SHARE_CROSSED = 0.9
-"""Share of the offspring that mix two parents; the rest are mutants of one."""
+"""Share of the offspring that mix two parents; the rest are mutants of one.
+
+Of 0, 0.5 and 0.9 the largest was best on synthetic spaces of 7, 16 and 40 genes.
+"""
 
 SHARE_ONE_GENE = 0.8
-"""Share of the mutants in which exactly one gene changes."""
+"""Share of the mutants in which exactly one gene changes; 0 was worst on the same spaces."""
 
 ETA_CROSSOVER = 15.0
 """Distribution index of the crossover, as in Deb et al. 2002; larger stays nearer the parents."""
