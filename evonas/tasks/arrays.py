@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evonas.errors import DataError
-from evonas.tasks.labels import encode_labels, is_contiguous
+from evonas.tasks.labels import encode_labels, has_gaps
 from evonas.tasks.splits import RawData
 
 Array = npt.NDArray[np.generic]
@@ -44,10 +44,8 @@ def from_arrays(
     tested, y_tested = X_train[:0], y_train[:0]
     if X_test is not None and y_test is not None:
         tested, y_tested = _array("X_test", X_test), _array("y_test", y_test)
-    if {y_train.dtype.kind, y_tested.dtype.kind} <= set("biu") and not class_names:
-        integers = y_train.astype(np.int64), y_tested.astype(np.int64)
-        if not is_contiguous(*integers):
-            y_train, y_tested = integers[0].astype(np.str_), integers[1].astype(np.str_)
+    if not class_names and has_gaps(y_train, y_tested):
+        y_train, y_tested = y_train.astype(np.str_), y_tested.astype(np.str_)
     return raw_data(
         X_train,
         y_train,

@@ -74,7 +74,7 @@ def whole_groups_mask(
     if len(names) < 2:
         raise DataError(
             f"All samples belong to one group ({names[0]}), which must stay whole: none can be "
-            f"held out. Bring more groups, or leave the groups out."
+            f"held out. Bring more groups, leave the groups out, or (csv) set blocks."
         )
     strata = np.zeros(len(groups), np.intp) if y is None else np.unique(y, return_inverse=True)[1]
     counts = np.zeros((len(names), int(strata.max()) + 1))  # (groups, classes)
@@ -84,7 +84,7 @@ def whole_groups_mask(
     if not np.isfinite(cost):
         raise DataError(
             f"Each of the {len(names)} groups holds all samples of some class: none can be held "
-            f"out. Bring more groups per class, or leave the groups out."
+            f"out. Bring more groups per class, leave the groups out, or (csv) set blocks."
         )
     return np.isin(group.reshape(-1), picked)
 
