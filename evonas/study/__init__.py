@@ -1,0 +1,1 @@
+"""The study: its record, its loop and what comes after the search."""

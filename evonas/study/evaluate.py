@@ -1,0 +1,186 @@
+"""Evaluations in worker processes: one job in, one outcome out, whatever happens to the worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evonas.arch.spec import ArchSpec
+from evonas.proxy.recipe import Recipe
+from evonas.proxy.result import TrainResult
+from evonas.study.trial import Evaluation, Stage
+from evonas.tasks.metrics import Metric
+from evonas.tasks.splits import Normalisation, Part, Splits
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training to be done.
+
+    Attributes:
+        trial: Number of the trial.
+        stage: "proxy", "final" or "release".
+        seed_index: Which repetition.
+        spec: The network.
+        recipe: How it is trained.
+        seed: Seed of this training.
+        metric: What is measured on the validation part.
+        data: Folder that `share` wrote.
+        weights: File for the trained weights, or None to drop them.
+        backend: Name of the training backend.
+        owner: Process that asked; only it answers to Ctrl-C.
+    """
+
+    trial: int
+    stage: Stage
+    seed_index: int
+    spec: ArchSpec
+    recipe: Recipe
+    seed: int
+    metric: Metric
+    data: str
+    weights: str | None
+    backend: str
+    owner: int
+
+
+def trial_seed(study_seed: int, number: int, repetition: int) -> int:
+    """Returns the seed of one training; it depends on nothing else (architecture.md, 6)."""
+    key = (number, repetition) if repetition else (number,)
+    sequence = np.random.SeedSequence(study_seed, spawn_key=key)
+    return int(sequence.generate_state(1, dtype=np.uint32)[0])
+
+
+def share(splits: Splits, folder: Path) -> None:
+    """Writes the training and validation parts where workers map them into memory.
+
+    The test part stays out: no search ever sees it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {"train_X": splits.train.X, "train_y": splits.train.y}
+    arrays |= {"val_X": splits.val.X, "val_y": splits.val.y}
+    arrays |= {"mean": splits.normalisation.mean, "std": splits.normalisation.std}
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(array))
+    facts = (splits.num_outputs, int(splits.is_regression))
+    np.save(folder / "facts.npy", np.array(facts, dtype=np.int64))
+
+
+@lru_cache(maxsize=2)
+def _shared(folder: str) -> Splits:
+    def load(name: str) -> Any:
+        return np.load(Path(folder, f"{name}.npy"), mmap_mode="r")
+
+    num_outputs, is_regression = (int(n) for n in load("facts"))
+    train = Part(load("train_X"), load("train_y"))
+    nothing = Part(train.X[:0], train.y[:0])
+    normalisation = Normalisation(load("mean"), load("std"))
+    val = Part(load("val_X"), load("val_y"))
+    return Splits(train, val, nothing, num_outputs, bool(is_regression), normalisation)
+
+
+def run_job(job: Job) -> Evaluation:
+    """Returns the evaluation of one job; an error inside becomes part of it."""
+    if os.getpid() != job.owner:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        result = _train(job)
+    except Exception as error:  # a candidate's failure is a row, never the end of a study
+        text = f"{type(error).__name__}: {error}".splitlines()[0]
+        result = TrainResult(float("nan"), float("nan"), 0.0, 0, 0.0, text)
+    return _evaluation(job, result)
+
+
+def _train(job: Job) -> TrainResult:
+    from evonas.proxy.backends import BACKENDS
+
+    splits = _shared(job.data)
+    if job.stage == "release":
+        X = np.concatenate([splits.train.X, splits.val.X])
+        y = np.concatenate([splits.train.y, splits.val.y])
+        splits = replace(splits, train=Part(X, y))
+    backend = BACKENDS.get(job.backend)()
+    result, weights = backend.fit(job.spec, splits, job.recipe, job.seed, job.metric)
+    if job.weights is not None and result.error is None:
+        save_weights(Path(job.weights), weights)
+    return result  # type: ignore[no-any-return]
+
+
+def save_weights(path: Path, weights: dict[str, Any]) -> None:
+    """Writes weights as .npz, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("wb") as file:
+        np.savez(file, **weights)
+    unfinished.replace(path)
+
+
+def _evaluation(job: Job, result: TrainResult) -> Evaluation:
+    failed = result.error is not None or not np.isfinite([result.metric, result.loss]).all()
+    error = result.error or ("the metric or the loss is not finite" if failed else None)
+    return Evaluation(
+        trial=job.trial,
+        stage=job.stage,
+        seed=job.seed_index,
+        metric=None if failed else float(result.metric),
+        loss=None if failed else float(result.loss),
+        epochs=float(result.epochs),
+        steps=int(result.steps),
+        cpu_seconds=float(result.cpu_seconds),
+        backend=job.backend,
+        error=error,
+    )
+
+
+def run_jobs(jobs: Sequence[Job], n_jobs: int) -> Iterator[Evaluation]:
+    """Yields the evaluation of every job as it ends, in any order.
+
+    When a worker process dies, the unfinished jobs are run again one at a time; only a job that
+    kills its worker again comes back as failed.
+
+    Args:
+        jobs: What to do; the longest first keeps all workers busy to the end.
+        n_jobs: Worker processes; 1 works in this process. Negative counts back from all cores.
+    """
+    import joblib
+
+    if joblib.effective_n_jobs(n_jobs) == 1 or not jobs:
+        yield from map(run_job, jobs)
+        return
+    left = {(job.trial, job.stage, job.seed_index): job for job in jobs}
+    try:
+        for evaluation in _parallel(jobs, n_jobs):
+            del left[evaluation.trial, evaluation.stage, evaluation.seed]
+            yield evaluation
+        return
+    except _worker_deaths():
+        pass
+    for job in left.values():
+        try:
+            yield from _parallel([job], 2)
+        except _worker_deaths():
+            text = "its worker process died twice (killed, out of memory or crashed)"
+            nan = float("nan")
+            yield _evaluation(job, TrainResult(nan, nan, 0.0, 0, 0.0, text))
+
+
+def _parallel(jobs: Sequence[Job], n_jobs: int) -> Iterator[Evaluation]:
+    import joblib
+
+    work = joblib.Parallel(
+        n_jobs=n_jobs, backend="loky", return_as="generator_unordered", batch_size=1
+    )
+    yield from work(joblib.delayed(run_job)(job) for job in jobs)
+
+
+def _worker_deaths() -> tuple[type[BaseException], ...]:
+    from joblib.externals.loky.process_executor import BrokenProcessPool, TerminatedWorkerError
+
+    return (BrokenProcessPool, TerminatedWorkerError)

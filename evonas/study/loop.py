@@ -1,0 +1,320 @@
+"""The search loop: ask, cost, train what fits, record, tell; and again after an interruption."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from evonas.errors import ConfigError, StoreError
+from evonas.pareto import normalised_hypervolume
+from evonas.proxy.recipe import Recipe
+from evonas.searchers import SEARCHERS
+from evonas.searchers.searcher import AbstractSearcher
+from evonas.study.evaluate import Job, run_jobs, trial_seed
+from evonas.study.initial import first_population
+from evonas.study.progress import Listener, Progress
+from evonas.study.store import TrialRow
+from evonas.study.study import Study, versions
+from evonas.study.trial import Evaluation, State
+
+SEARCH_SHARE = 0.7
+"""Share of a budget in seconds that the search takes; the rest is for training the front in full.
+
+search.md's measured split.
+"""
+INFEASIBLE_PER_TRAINED = 50
+"""Candidates beyond a limit that a search may look at for each one that it trains."""
+
+
+@dataclass
+class _Ledger:
+    """What the loop knows of all trials so far."""
+
+    rows: dict[int, TrialRow] = field(default_factory=dict)
+    results: dict[int, Evaluation] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+    wall_seconds: float = 0.0
+    hypervolume: float | None = None
+
+    @property
+    def n_trained(self) -> int:
+        return len(self.results)
+
+    @property
+    def n_infeasible(self) -> int:
+        return sum(row.state == "infeasible" for row in self.rows.values())
+
+
+def search(study: Study, data: str, listener: Listener | None = None) -> None:
+    """Searches until the study's budget is spent; goes on where an earlier run stopped.
+
+    Args:
+        study: The study, locked by `working`.
+        data: The folder that `working` yields.
+        listener: Told of every trained candidate.
+
+    Raises:
+        StoreError: The record cannot be replayed or written.
+        ConfigError: No candidate within the limits was found.
+    """
+    _Loop(study, data, listener).run()
+
+
+class _Loop:
+    def __init__(self, study: Study, data: str, listener: Listener | None) -> None:
+        self.study = study
+        self.problem = study.problem
+        self.data = data
+        self.listener = listener
+        self.budget = study.config.search.budget
+        self.ledger = _Ledger()
+        self.recorded = [row for row in study.store.trials()]
+        self.evaluated = {e.trial: e for e in study.store.evaluations() if e.stage == "proxy"}
+        self.told = {batch: (cpu, wall) for batch, cpu, wall in study.store.tells()}
+        self.recipe = recipe_of(study.config.proxy)
+        self.started, self.cpu_started = time.monotonic(), time.process_time()
+        self.began = self.started
+        self.share_started: float | None = None
+
+    def run(self) -> None:
+        searcher = self._searcher()
+        batch = 0
+        while not self._is_spent():
+            X = searcher.ask()
+            if len(X) == 0:
+                break
+            numbers = self._record(batch, X)
+            self._train(numbers)
+            if any(self._is_due(n) for n in numbers):
+                break  # the budget ended within this batch; a larger one goes on here
+            self._tell(searcher, batch, X, numbers)
+            batch += 1
+            self._check_feasible()
+
+    def _searcher(self) -> AbstractSearcher:
+        config = self.study.config
+        space = self.problem.space
+        size = config.search.pop_size
+        searcher: AbstractSearcher = SEARCHERS.get(config.search.searcher)(
+            genes=space.genes,
+            n_obj=len(self.problem.objectives),
+            n_con=len(self.problem.limits) + 1,
+            pop_size=size,
+            seed=config.study.seed,
+            canonical=lambda genome: space.encode(space.decode(genome)),
+            initial=first_population(self.problem, size, config.study.seed),
+        )
+        return searcher
+
+    def _is_spent(self) -> bool:
+        trained = max(self.ledger.n_trained, self.study.config.search.pop_size)
+        if self.ledger.n_infeasible > INFEASIBLE_PER_TRAINED * trained:
+            return True
+        return self._share_spent() >= 1.0
+
+    def _share_spent(self) -> float:
+        ledger, budget = self.ledger, self.budget
+        if budget.trials is not None:
+            done = ledger.n_trained
+            if not self.problem.needs_training:
+                done = sum(row.state == "complete" for row in ledger.rows.values())
+            return done / budget.trials
+        if budget.epochs is not None:
+            return sum(e.epochs for e in ledger.results.values()) / budget.epochs
+        if budget.cpu is not None:
+            return self._cpu() / (SEARCH_SHARE * budget.cpu)
+        return self._wall() / (SEARCH_SHARE * (budget.wall or math.inf))
+
+    def _cpu(self) -> float:
+        engine = time.process_time() - self.cpu_started
+        return self.ledger.cpu_seconds + engine
+
+    def _wall(self) -> float:
+        return self.ledger.wall_seconds + time.monotonic() - self.started
+
+    def _record(self, batch: int, X: npt.NDArray[np.int64]) -> list[int]:
+        """Returns the numbers of a batch's trials, recorded now or equal to those recorded."""
+        before = [row for row in self.recorded if row.batch == batch]
+        if before:
+            self._check_replay(before, X)
+            rows = before
+        else:
+            first = len(self.ledger.rows)
+            rows = [self._row(first + i, batch, genome) for i, genome in enumerate(X)]
+            self.study.store.add_trials(rows)
+        for row in rows:
+            self.ledger.rows[row.number] = row
+            if row.number in self.evaluated:
+                self._keep(self.evaluated[row.number])
+        return [row.number for row in rows]
+
+    def _row(self, number: int, batch: int, genome: npt.NDArray[np.int64]) -> TrialRow:
+        values = tuple(int(v) for v in genome)
+        spec = self.problem.space.decode(genome)
+        costs = self.problem.costs(spec)
+        state: State = "waiting" if self.problem.needs_training else "complete"
+        if not self.problem.is_feasible(costs):
+            state = "infeasible"
+        return TrialRow(number, batch, values, spec.digest, costs, state)
+
+    def _check_replay(self, rows: Sequence[TrialRow], X: npt.NDArray[np.int64]) -> None:
+        asked = [tuple(genome) for genome in X.tolist()]
+        for i, row in enumerate(rows):
+            if i >= len(asked) or row.genome != asked[i]:
+                raise StoreError(
+                    f"{self.study.store.path} trial {row.number}: its genome differs from the "
+                    f"replayed one; {_version_change(self.study)}"
+                )
+
+    def _is_due(self, number: int) -> bool:
+        row = self.ledger.rows[number]
+        return self.problem.needs_training and (
+            row.state != "infeasible" and number not in self.ledger.results
+        )
+
+    def _train(self, numbers: Sequence[int]) -> None:
+        due = [n for n in numbers if self._is_due(n)]
+        while due and not self._is_spent():
+            if self.share_started is None:
+                self.share_started = self._share_spent()
+            jobs = [self._job(n) for n in due[: self._room()]]
+            jobs.sort(key=lambda job: -self._work(job.trial))
+            for evaluation in run_jobs(jobs, self.study.config.search.n_jobs):
+                state: State = "failed" if evaluation.error else "complete"
+                self.study.store.add_evaluation(evaluation, state)
+                self._keep(evaluation)
+                self._report()
+            due = [n for n in due if self._is_due(n)]
+
+    def _room(self) -> int:
+        """Returns how many trainings to start before the budget is looked at again."""
+        import joblib
+
+        if self.budget.trials is not None:
+            return self.budget.trials - self.ledger.n_trained
+        return 2 * int(joblib.effective_n_jobs(self.study.config.search.n_jobs))
+
+    def _work(self, number: int) -> float:
+        values = self.ledger.rows[number].analytic
+        return values["macs"] + values["params"]
+
+    def _job(self, number: int) -> Job:
+        seed = self.study.config.study.seed
+        spec = self.study.decode(self.ledger.rows[number].genome)
+        return Job(
+            trial=number,
+            stage="proxy",
+            seed_index=0,
+            spec=spec,
+            recipe=self.recipe,
+            seed=trial_seed(seed, number, 0),
+            metric=self.problem.metric,
+            data=self.data,
+            weights=None,
+            backend="torch",
+            owner=os.getpid(),
+        )
+
+    def _keep(self, evaluation: Evaluation) -> None:
+        self.ledger.results[evaluation.trial] = evaluation
+        self.ledger.cpu_seconds += evaluation.cpu_seconds
+
+    def _tell(
+        self, searcher: AbstractSearcher, batch: int, X: npt.NDArray[np.int64], numbers: list[int]
+    ) -> None:
+        """Tells a batch: here, and only here, values become columns to be minimised."""
+        values, G = [], []
+        for number in numbers:
+            known = dict(self.ledger.rows[number].analytic)
+            result = self.ledger.results.get(number)
+            failed = result is not None and result.error is not None
+            if result is not None and result.metric is not None and result.loss is not None:
+                violations = self.problem.violations({**known, "error": result.metric})
+                known["error"] = self.problem.score(result.metric, result.loss)
+            else:
+                violations = self.problem.violations(known)
+            values.append(known)
+            G.append([*violations, 1.0 if failed else 0.0])
+        F = self.problem.columns(values)
+        for column, objective in enumerate(self.problem.objectives):
+            if not objective.needs_training:  # ranks stay, distances become ratios
+                F[:, column] = np.log10(np.maximum(F[:, column], 1e-12))
+        searcher.tell(X, F, np.array(G, dtype=np.float64))
+        if batch in self.told:
+            self.ledger.wall_seconds = self.told[batch][1]
+            self.started = time.monotonic()
+        else:
+            self.study.store.add_tell(batch, self._cpu(), self._wall())
+        self.ledger.hypervolume = self._hypervolume()
+
+    def _hypervolume(self) -> float:
+        rows = []
+        for number, row in self.ledger.rows.items():
+            result = self.ledger.results.get(number)
+            metric = None if result is None else result.metric
+            known = dict(row.analytic) | ({} if metric is None else {"error": metric})
+            trained = metric is not None or not self.problem.needs_training
+            if trained and self.problem.is_feasible(known):
+                rows.append(known)
+        return normalised_hypervolume(self.problem.columns(rows), self.study.box)
+
+    def _check_feasible(self) -> None:
+        if self._is_spent() and self.problem.needs_training and not self.ledger.results:
+            rows = list(self.ledger.rows.values())
+            nearest = min(rows, key=lambda r: sum(max(v, 0) for v in self._violations(r)))
+            raise ConfigError(
+                f"[search.limits]: none of {len(rows)} candidates is within all limits at once; "
+                f"the nearest, trial {nearest.number}, has "
+                f"{self.problem.describe_limits(nearest.analytic)}. Relax a limit."
+            )
+
+    def _violations(self, row: TrialRow) -> list[float]:
+        return self.problem.violations(row.analytic)
+
+    def _report(self) -> None:
+        if self.listener is None:
+            return
+        results = self.ledger.results
+        good = {n: e for n, e in results.items() if e.metric is not None}
+        share = min(self._share_spent(), 1.0)
+        gained = share - (self.share_started or 0.0)
+        seconds = time.monotonic() - self.began
+        params = [self.ledger.rows[n].analytic["params"] for n in good]
+        self.listener(
+            Progress(
+                phase="search",
+                done=len(results),
+                share=share,
+                feasible=len(self.ledger.rows) - self.ledger.n_infeasible,
+                infeasible=self.ledger.n_infeasible,
+                failed=len(results) - len(good),
+                hypervolume=self.ledger.hypervolume,
+                best_metric=min(
+                    (e.metric for e in good.values() if e.metric is not None), default=None
+                ),
+                smallest_params=min(params, default=None),
+                seconds=seconds,
+                seconds_left=seconds * (1 - share) / gained if gained > 0 else None,
+            )
+        )
+
+
+def recipe_of(table: object) -> Recipe:
+    """Returns the training recipe that a [proxy] or [final] table states."""
+    return Recipe(**{name: getattr(table, name) for name in Recipe.__dataclass_fields__})
+
+
+def _version_change(study: Study) -> str:
+    then, now = study.store.meta("versions"), versions()
+    changed = [
+        f"{name} {then.get(name)}, now {now[name]}" for name in now if then.get(name) != now[name]
+    ]
+    if changed:
+        return f"was the study started with another version ({'; '.join(changed)})?"
+    return "were the config or the code changed since? Start a new study in another folder."

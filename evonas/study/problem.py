@@ -1,0 +1,249 @@
+"""The problem that a study solves: space, costs, objectives and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from evonas.arch.spec import ArchSpec
+from evonas.config import StudyConfig
+from evonas.cost import cost_report
+from evonas.devices import Device, load_device
+from evonas.errors import ConfigError
+from evonas.objectives import OBJECTIVES, AbstractObjective
+from evonas.pareto import Box
+from evonas.spaces import SPACES
+from evonas.spaces.space import AbstractSpace
+from evonas.tasks.metrics import Metric, constant_prediction_error
+from evonas.tasks.splits import Splits
+from evonas.units import format_quantity, parse_quantity
+
+LOSS_WEIGHT = 0.1
+"""Weight of the validation loss in a classifier's score: it orders networks that tie in error."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Limit:
+    """An upper bound on one value.
+
+    Attributes:
+        name: The objective's name.
+        value: The most that a network may have, SI, after the firmware's reserve.
+        source: Who set it, for messages: "limits" or the device.
+    """
+
+    name: str
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is searched, measured and bounded. Built by `from_config`.
+
+    Attributes:
+        space: The networks.
+        device: The microcontroller.
+        runtime: What executes networks on it.
+        objectives: What is minimised, in order.
+        limits: What is bounded.
+        metric: The task's metric.
+        loss_weight: Weight of the validation loss in the score that stands for the metric
+            when networks are compared.
+    """
+
+    space: AbstractSpace
+    device: Device
+    runtime: str
+    objectives: tuple[AbstractObjective, ...]
+    limits: tuple[Limit, ...]
+    metric: Metric
+    loss_weight: float
+    _costs: dict[str, dict[str, float]] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def from_config(cls, config: StudyConfig, splits: Splits, metric: Metric) -> Problem:
+        """Returns the problem that a config states for a task's data.
+
+        Raises:
+            ConfigError: A name is unknown, or a value is not what its key takes.
+        """
+        space_class = SPACES.get(config.space.kind)
+        space = space_class.from_settings(
+            config.space.settings, splits.input_shape, splits.num_outputs
+        )
+        device = load_device(config.device.source)
+        objectives = tuple(_objective(name) for name in config.search.objectives)
+        weight = config.proxy.loss_weight
+        if weight is None:
+            weight = 0.0 if metric.is_regression else LOSS_WEIGHT
+        return cls(
+            space=space,
+            device=device,
+            runtime=config.device.runtime,
+            objectives=objectives,
+            limits=_limits(config, device),
+            metric=metric,
+            loss_weight=weight,
+        )
+
+    @property
+    def needs_training(self) -> bool:
+        """Whether an objective or a limit is known only after training."""
+        names = {item.name for item in (*self.objectives, *self.limits)}
+        return any(_objective(name).needs_training for name in names)
+
+    @property
+    def cost_names(self) -> tuple[str, ...]:
+        """The objectives and limits that need no training, objectives first."""
+        names = [o.name for o in self.objectives] + [limit.name for limit in self.limits]
+        return tuple(n for n in dict.fromkeys(names) if not _objective(n).needs_training)
+
+    def costs(self, spec: ArchSpec) -> dict[str, float]:
+        """Returns every analytic value of a network by its objective's name, SI."""
+        if spec.digest not in self._costs:
+            report = cost_report(spec, self.device, self.runtime)
+            known = {}
+            for name in OBJECTIVES.names():
+                objective = _objective(name)
+                if not objective.needs_training and (
+                    name != "energy" or self.device.power_w is not None
+                ):
+                    known[name] = float(objective.value(report))
+            self._costs[spec.digest] = known
+        return self._costs[spec.digest]
+
+    def score(self, metric: float, loss: float) -> float:
+        """Returns what stands for the metric when networks are compared, minimised."""
+        return metric + self.loss_weight * loss if self.loss_weight else metric
+
+    def violations(self, values: Mapping[str, float]) -> list[float]:
+        """Returns (value - limit) / limit for every limit; a value that is absent violates none."""
+        return [
+            (values[limit.name] - limit.value) / max(limit.value, 1e-12)
+            if limit.name in values
+            else 0.0
+            for limit in self.limits
+        ]
+
+    def is_feasible(self, values: Mapping[str, float]) -> bool:
+        """Whether no limit is violated by the values that are known."""
+        return all(violation <= 0 for violation in self.violations(values))
+
+    def columns(self, values: Sequence[Mapping[str, float]]) -> Floats:
+        """Returns the objectives (n, n_obj) in natural units; an absent value is infinite."""
+        names = [objective.name for objective in self.objectives]
+        rows = [[float(v.get(name, np.inf)) for name in names] for v in values]
+        return np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+
+    def box(self, splits: Splits, smallest: Mapping[str, float]) -> Box:
+        """Returns the box in which this study's fronts are measured (architecture.md, 9).
+
+        Args:
+            splits: The data, for the error of a constant prediction.
+            smallest: Smallest reachable value of every cost among the objectives.
+        """
+        seed = self.costs(self.space.seed)
+        ideal, reference, log10 = [], [], []
+        for objective in self.objectives:
+            trained = objective.needs_training
+            if trained:
+                constant = constant_prediction_error(self.metric, splits.train.y, splits.val.y)
+                low, high = 0.0, max(constant, 1e-9)
+            else:
+                low, high = smallest[objective.name], seed[objective.name]
+                high = high if high > low else 10 * low
+            ideal.append(low)
+            reference.append(high)
+            log10.append(not trained)
+        return Box(tuple(ideal), tuple(reference), tuple(log10))
+
+    def describe_limits(self, values: Mapping[str, float]) -> str:
+        """Returns the limits that values violate, as a person reads them."""
+        broken = [
+            f"{limit.name} {format_quantity(values[limit.name], _objective(limit.name).dimension)}"
+            f" > {format_quantity(limit.value, _objective(limit.name).dimension)}"
+            for limit, violation in zip(self.limits, self.violations(values), strict=True)
+            if violation > 0
+        ]
+        return ", ".join(broken)
+
+
+def _objective(name: str) -> AbstractObjective:
+    found: AbstractObjective = OBJECTIVES.get(name)
+    return found
+
+
+def _limits(config: StudyConfig, device: Device) -> tuple[Limit, ...]:
+    reserve = {"peak_ram": config.device.reserve.ram, "flash": config.device.reserve.flash}
+    limits = {
+        "peak_ram": Limit("peak_ram", float(device.largest_ram_block_bytes), device.name),
+        "flash": Limit("flash", float(device.flash_bytes), device.name),
+    }
+    for name, value in config.search.limits.items():
+        dimension = _objective(name).dimension
+        try:
+            bound = parse_quantity(value, dimension)
+        except ConfigError as error:
+            raise ConfigError(f"[search.limits] {name}: {error}") from None
+        if name not in limits or bound < limits[name].value:
+            limits[name] = Limit(name, bound, "limits")
+    taken = {
+        name: Limit(name, limit.value - reserve.get(name, 0.0), limit.source)
+        for name, limit in limits.items()
+    }
+    for name, limit in taken.items():
+        if limit.value <= 0:
+            raise ConfigError(
+                f"[device.reserve] takes all of {name}; nothing is left to a network."
+            )
+    return tuple(taken.values())
+
+
+def smallest_reachable(problem: Problem, names: Iterable[str]) -> dict[str, float]:
+    """Returns the smallest value found of each cost in the space, by coordinate descent.
+
+    Starts from the space's cheapest anchor and changes one gene at a time until nothing gets
+    smaller: exact where costs fall with every gene alone.
+    """
+    space = problem.space
+    anchors = space.anchors()
+    found: dict[str, float] = {}
+    for name in names:
+        values = [problem.costs(space.decode(row))[name] for row in anchors]
+        best, genome = min(values), anchors[int(np.argmin(values))].copy()
+        improved = True
+        while improved:
+            improved = False
+            for position, gene in enumerate(space.genes):
+                for choice in _neighbours(int(genome[position]), gene.n_choices, gene.is_ordered):
+                    trial = genome.copy()
+                    trial[position] = choice
+                    value = problem.costs(space.decode(trial))[name]
+                    if value < best:
+                        best, genome, improved = value, trial, True
+        found[name] = best
+    return found
+
+
+def _neighbours(index: int, n_choices: int, is_ordered: bool) -> list[int]:
+    every = {0, index // 2, index - 1, index + 1} if is_ordered else set(range(n_choices))
+    return sorted(i for i in every if 0 <= i < n_choices and i != index)
+
+
+def check_reachable(problem: Problem, smallest: Mapping[str, float]) -> None:
+    """Raises ConfigError when a limit lies below the smallest value that was found for it."""
+    for limit in problem.limits:
+        if limit.name in smallest and smallest[limit.name] > limit.value:
+            dimension = _objective(limit.name).dimension
+            raise ConfigError(
+                f"[search.limits] {limit.name}: no network of this space can meet "
+                f"{format_quantity(limit.value, dimension)} ({limit.source}, less the reserve); "
+                "the smallest reachable value is "
+                f"{format_quantity(smallest[limit.name], dimension)}."
+            )

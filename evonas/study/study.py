@@ -1,0 +1,317 @@
+"""Study: what was searched, kept for good, and how to go on with it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evonas._version import __version__
+from evonas.arch.spec import ArchSpec
+from evonas.config import StudyConfig, read_toml, validate_table
+from evonas.errors import ConfigError, StoreError
+from evonas.pareto import Box, knee, non_dominated
+from evonas.study.evaluate import share
+from evonas.study.limits import parse_condition
+from evonas.study.problem import Problem, check_reachable, smallest_reachable
+from evonas.study.store import Store
+from evonas.study.trial import SEED_NUMBER, Evaluation, Trial
+from evonas.tasks import load_splits
+from evonas.tasks.metrics import resolve_metric
+from evonas.tasks.splits import Splits
+
+if TYPE_CHECKING:
+    import torch
+
+MetricChoice = str | Callable[[Any, Any], float] | None
+RECORDED_PACKAGES = ("pymoo", "moocore", "numpy", "torch", "joblib")
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """What the names of a config became."""
+
+    splits: Splits
+    problem: Problem
+
+
+class Study:
+    """A search and its record. Made by `from_config` or `load`; run by evonas.runner.
+
+    Attributes:
+        config: The resolved config.
+        directory: The study's folder.
+        splits: The data.
+        problem: Space, costs, objectives and limits.
+        box: Where fronts are measured.
+        smallest: Smallest reachable value of every cost among objectives and limits.
+    """
+
+    def __init__(
+        self, config: StudyConfig, directory: Path, store: Store, objects: _Objects
+    ) -> None:
+        self.config = config
+        self.directory = directory
+        self.store = store
+        self.splits = objects.splits
+        self.problem = objects.problem
+        self.smallest: Mapping[str, float] = store.meta("smallest")
+        self.box: Box = self.problem.box(self.splits, self.smallest)
+
+    @classmethod
+    def from_config(
+        cls,
+        config: StudyConfig,
+        splits: Splits | None = None,
+        metric: MetricChoice = None,
+        directory: Path | None = None,
+    ) -> Study:
+        """Makes a study's folder and its empty record.
+
+        Args:
+            config: What to search.
+            splits: The data; None loads the task that the config names.
+            metric: Overrides the config's metric; may be a callable (y_true, y_pred) -> float.
+            directory: Overrides the config's folder.
+
+        Raises:
+            ConfigError: The config is inconsistent, or no network can meet its limits.
+            DataError: The data cannot be loaded or used.
+            StoreError: There is a study in the folder already.
+        """
+        folder = directory or config.directory
+        if (folder / "study.db").exists():
+            raise StoreError(f"{folder} holds a study already. To go on: evonas resume {folder}")
+        objects = _objects(config, splits, metric)
+        problem = objects.problem
+        smallest = smallest_reachable(problem, problem.cost_names)
+        check_reachable(problem, smallest)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
+        except OSError as error:
+            raise StoreError(f"{folder}: cannot be written: {error.strerror}.") from None
+        meta = {
+            "fingerprint": objects.splits.fingerprint,
+            "metric": problem.metric.name,
+            "smallest": smallest,
+            "versions": versions(),
+        }
+        return cls(config, folder, Store.create(folder / "study.db", meta), objects)
+
+    @classmethod
+    def load(
+        cls,
+        directory: str | Path,
+        splits: Splits | None = None,
+        metric: MetricChoice = None,
+        overrides: Sequence[str] = (),
+    ) -> Study:
+        """Opens a study's folder, to read it or to go on with it.
+
+        Args:
+            directory: The folder.
+            splits: The data of a study over one's own arrays; otherwise it is loaded again.
+            metric: The callable of a study that had one.
+            overrides: Changed keys, such as "search.budget.trials=400".
+
+        Raises:
+            StoreError: The folder holds no study, a damaged one, or its data changed.
+        """
+        folder = Path(directory)
+        store = Store.open(folder / "study.db")
+        path = folder / "config.toml"
+        config = validate_table(StudyConfig, read_toml(path), str(path)).with_overrides(overrides)
+        if config.task.kind == "arrays" and splits is None:
+            raise ConfigError(
+                f"{folder} searched arrays given in Python; pass the same data again."
+            )
+        objects = _objects(config, splits, metric)
+        if objects.problem.metric.name != store.meta("metric"):
+            raise ConfigError(
+                f"{folder} was searched with the metric {store.meta('metric')!r}, got "
+                f"{objects.problem.metric.name!r}; pass the same metric."
+            )
+        if objects.splits.fingerprint != store.meta("fingerprint"):
+            raise StoreError(
+                f"{folder}: the data changed since this study began (another fingerprint). "
+                "Restore the data, or start a new study in another folder."
+            )
+        return cls(config, folder, store, objects)
+
+    def trials(self) -> list[Trial]:
+        """Returns all trials by number, with the values of their proxy training."""
+        found = self._evaluations()
+        trials = []
+        for row in self.store.trials():
+            evaluations = tuple(found.get(row.number, ()))
+            values = dict(row.analytic)
+            for evaluation in evaluations:
+                if evaluation.stage == "proxy" and evaluation.metric is not None:
+                    values["error"] = evaluation.metric
+            trials.append(
+                Trial(
+                    row.number, row.genome, row.digest, values, row.state, row.error,
+                    evaluations, self.decode,
+                )
+            )  # fmt: skip
+        return trials
+
+    def finalists(self) -> list[Trial]:
+        """Returns the trials that were trained in full, with the mean of their final values."""
+        return [t for t in map(_finally, self.trials()) if t is not None]
+
+    def front(self) -> list[Trial]:
+        """Returns the trials on the front, by falling cost: non-dominated by final values.
+
+        The error is that of the full training on the validation part, the mean over its
+        repetitions. Where no objective needs training, the front is that of all trials.
+        """
+        if self.problem.needs_training:
+            trials = [t for t in self.finalists() if self.problem.is_feasible(t.values)]
+        else:
+            trials = [t for t in self.trials() if t.state == "complete"]
+        if not trials:
+            return []
+        F = self.problem.columns([trial.values for trial in trials])
+        front = [trials[i] for i in np.flatnonzero(non_dominated(F))]
+        return sorted(front, key=lambda t: (t.values.get("error", 0.0), t.number))
+
+    def recommend(self, condition: str | None = None) -> Trial:
+        """Returns the knee of the front, or of its part that satisfies a condition.
+
+        Args:
+            condition: Upper or lower bounds such as "latency <= 5 ms, error <= 4 %".
+
+        Raises:
+            ConfigError: The condition cannot be read, or no network on the front satisfies it.
+        """
+        front = self.front()
+        if condition:
+            accepts = parse_condition(condition)
+            front = [trial for trial in front if accepts(trial.values)]
+        if not front:
+            wanted = f" that satisfies {condition!r}" if condition else " yet"
+            raise ConfigError(f"{self.directory}: there is no network on the front{wanted}.")
+        return front[knee(self.problem.columns([t.values for t in front]), self.box)]
+
+    def seed_trial(self) -> Trial:
+        """Returns the seed network as a trial, with its final values where it was trained."""
+        for trial in self.trials():
+            if trial.digest == self.problem.space.seed.digest:
+                return _finally(trial) or trial
+        seed = self.problem.space.seed
+        genome = tuple(self.problem.space.encode(seed).tolist())
+        evaluations = tuple(self._evaluations().get(SEED_NUMBER, ()))
+        trial = Trial(
+            SEED_NUMBER, genome, seed.digest, self.problem.costs(seed), "complete", None,
+            evaluations, self.decode,
+        )  # fmt: skip
+        return _finally(trial) or trial
+
+    def weights(self, trial: Trial | int) -> dict[str, npt.NDArray[np.float32]]:
+        """Returns the released weights of a network on the front, by name.
+
+        Raises:
+            StoreError: There are none.
+        """
+        number = trial if isinstance(trial, int) else trial.number
+        path = self.weights_path(number)
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path}: no weights of trial {number} here ({error}).") from None
+
+    def weights_path(self, number: int) -> Path:
+        """Returns the file of a network's released weights."""
+        return self.directory / "weights" / f"{'seed' if number == SEED_NUMBER else number}.npz"
+
+    def build(self, trial: Trial) -> torch.nn.Module:
+        """Returns a network as a torch module in evaluation mode, with its trained weights.
+
+        Takes normalised inputs (batch, channels, ...); splits.normalisation says how.
+        """
+        from evonas.proxy.build import build, load_weights
+
+        model = build(trial.spec)
+        load_weights(model, self.weights(trial))
+        return model.eval()
+
+    def decode(self, genome: tuple[int, ...]) -> ArchSpec:
+        """Returns the network of a genome."""
+        return self.problem.space.decode(np.array(genome, dtype=np.int64))
+
+    def summary(self) -> dict[str, Any]:
+        """Returns summary.json, or an empty dict before the study has ended.
+
+        Raises:
+            StoreError: The file is damaged.
+        """
+        path = self.directory / "summary.json"
+        if not path.exists():
+            return {}
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StoreError(f"{path} is damaged ({error}); evonas resume makes it anew.") from None
+        return found
+
+    @contextmanager
+    def working(self) -> Iterator[str]:
+        """Locks the study for this process and yields a folder with the data for workers.
+
+        Raises:
+            StoreError: Another process is working on the study.
+        """
+        with (self.directory / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise StoreError(f"{self.directory}: another process works on it.") from None
+            for left in self.directory.glob(".data-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            folder = tempfile.mkdtemp(prefix=".data-", dir=self.directory)
+            try:
+                share(self.splits, Path(folder))
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _evaluations(self) -> dict[int, list[Evaluation]]:
+        found: dict[int, list[Evaluation]] = {}
+        for evaluation in self.store.evaluations():
+            found.setdefault(evaluation.trial, []).append(evaluation)
+        return found
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of evonas and of the packages that its results depend on."""
+    return {"evonas": __version__} | {name: metadata.version(name) for name in RECORDED_PACKAGES}
+
+
+def _objects(config: StudyConfig, splits: Splits | None, metric: MetricChoice) -> _Objects:
+    if splits is None:
+        task = config.task
+        splits = load_splits(task.kind, task.settings, task.validation, config.study.seed)
+    resolved = resolve_metric(metric or config.task.metric, splits.is_regression)
+    return _Objects(splits, Problem.from_config(config, splits, resolved))
+
+
+def _finally(trial: Trial) -> Trial | None:
+    """Returns a trial with the mean of its final values, or None where it has none."""
+    final = trial.of_stage("final")
+    if not final:
+        return None
+    error = float(np.mean([e.metric for e in final if e.metric is not None]))
+    return replace(trial, values={**trial.values, "error": error})
