@@ -27,22 +27,22 @@ def from_arrays(
 
     Args:
         X: (n, channels, length) or (n, channels, height, width), real.
-        y: (n,); floats are a number to predict, integers and strings are classes. Any are taken:
-            those that are not 0 .. K-1 are numbered in order and keep their names.
-        X_test: As X, or None for no test part.
-        y_test: As y, with X_test.
+        y: (n,) floats to predict, or classes: integers or strings, numbered in order where they
+            are not 0 .. K-1, and then named.
+        X_test: As X; None, with y_test, for no test part.
+        y_test: As y.
         groups: (n,) subjects or recordings that the validation split keeps whole, or None.
         scale: (channels,) factors to natural units, or None.
         class_names: (K,) names of the classes 0 .. K-1.
 
     Raises:
-        DataError: Only one of X_test and y_test came, or an argument is no array of numbers.
+        DataError: Only one of X_test and y_test came, or an argument is no array.
     """
     if (X_test is None) != (y_test is None):
         raise DataError("Expected both X_test and y_test, or neither.")
     X_train, y_train = _array("X", X), _array("y", y)
     tested, y_tested = X_train[:0], y_train[:0]
-    if X_test is not None and y_test is not None:
+    if X_test is not None:
         tested, y_tested = _array("X_test", X_test), _array("y_test", y_test)
     if not class_names and has_gaps(y_train, y_tested):
         y_train, y_tested = y_train.astype(np.str_), y_tested.astype(np.str_)
@@ -91,4 +91,6 @@ def _array(name: str, values: Any) -> Array:
         raise DataError(f"Expected {name} as one array, got sequences of several shapes.") from None
     if array.dtype.kind == "O":
         raise DataError(f"Expected {name} of numbers or strings, got Python objects.")
+    if array.ndim == 0:
+        raise DataError(f"Expected {name} as an array, got {values!r}.")
     return array

@@ -29,7 +29,8 @@ def natural_inputs(
     """
     natural = X.astype(np.float32, copy=copy)
     if scale is not None:
-        natural *= _per_channel(scale.astype(np.float32), X.ndim)
+        with np.errstate(over="ignore"):  # fit_normalisation refuses what overflows
+            natural *= _per_channel(scale.astype(np.float32), X.ndim)
     return natural
 
 
@@ -44,19 +45,24 @@ def fit_normalisation(X: Floats) -> Normalisation:
     Raises:
         DataError: The values are so large that float32 does not hold their deviation.
     """
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = _moments(X)
+        mean32, std32 = mean.astype(np.float32), std.astype(np.float32)
+    if not np.all(np.isfinite(mean32) & np.isfinite(std32)):
+        raise DataError("The inputs are too large for float32 in natural units; rescale them.")
+    is_constant = (std <= _CONSTANT * np.abs(mean)) | (std32 == 0)
+    return Normalisation(mean=mean32, std=np.where(is_constant, np.float32(1), std32))
+
+
+def _moments(X: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Returns mean and standard deviation per channel, (channels,), in two passes."""
     axes = (0, *range(2, X.ndim))
     n_values = X.size // X.shape[1]
     blocks = [X[start : start + _BLOCK] for start in range(0, len(X), _BLOCK)]
     mean = sum(block.sum(axis=axes, dtype=np.float64) for block in blocks) / n_values
     centre = _per_channel(np.asarray(mean), X.ndim)
     square = sum(np.square(block - centre).sum(axis=axes) for block in blocks)
-    std = np.sqrt(np.asarray(square) / n_values)
-    with np.errstate(over="ignore"):
-        mean32, std32 = np.asarray(mean, np.float32), std.astype(np.float32)
-    if not np.all(np.isfinite(mean32) & np.isfinite(std32)):
-        raise DataError("The inputs are too large for float32 in natural units; rescale them.")
-    is_constant = (std <= _CONSTANT * np.abs(mean)) | (std32 == 0)
-    return Normalisation(mean=mean32, std=np.where(is_constant, np.float32(1), std32))
+    return np.asarray(mean), np.sqrt(np.asarray(square) / n_values)
 
 
 def normalise_in_place(X: Floats, normalisation: Normalisation) -> None:

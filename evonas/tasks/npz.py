@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, final
+from typing import IO, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -92,23 +92,33 @@ def read_npz(path: Path) -> dict[str, Array]:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise DataError(f"{path}: expected an .npz file, but it {what}.")
-    name = "the file"
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: expected an .npz file of several arrays, got one array.")
-            arrays = {}
+        with path.open("rb") as stream:  # numpy leaves a file open that it cannot read
+            return _read_all(stream)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except _UNREADABLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{path}: cannot be read ({reason}); is it damaged?") from None
+
+
+def _read_all(stream: IO[bytes]) -> dict[str, Array]:
+    name, arrays = "the file", {}
+    try:
+        archive = np.load(stream, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise DataError("expected an .npz file of several arrays, got one array.")
+        with archive:
             for name in archive.files:
                 arrays[name] = archive[name]
-            return arrays
-    except _UNREADABLE as error:
-        if "allow_pickle" in str(error):
-            raise DataError(
-                f"{path}: {name} is pickled, which is not read as it could run code; save plain "
-                f"numeric arrays with numpy.savez."
-            ) from None
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
-        raise DataError(f"{path}: {name} cannot be read ({reason}); is it damaged?") from None
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise DataError(
+            f"{name} is pickled or of another kind, which is not read as it could run code; save "
+            f"plain numeric arrays with numpy.savez."
+        ) from None
+    return arrays
 
 
 def _raw(arrays: dict[str, Array]) -> RawData:
@@ -140,6 +150,9 @@ def _check_names(arrays: dict[str, Array]) -> list[str]:
             f"expected the arrays {', '.join(REQUIRED)}; {', '.join(missing)} missing, the file "
             f"has {', '.join(sorted(arrays)) or 'none'}."
         )
+    scalars = [name for name in REQUIRED if name in arrays and arrays[name].ndim == 0]
+    if scalars:
+        raise DataError(f"expected {scalars[0]} as an array of samples, got one value.")
     unknown = sorted(set(arrays) - {*REQUIRED, *OPTIONAL})
     for name in unknown:
         near = difflib.get_close_matches(name, set(OPTIONAL) - set(arrays), n=1, cutoff=0.8)
