@@ -1,1 +1,58 @@
-"""Evolutionary multi-objective neural architecture search for microcontrollers."""
+"""Evolutionary multi-objective neural architecture search for microcontrollers.
+
+The public names are loaded when they are first used, so that importing evonas is cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from evonas._version import __version__
+
+if TYPE_CHECKING:
+    from evonas.arch import ArchSpec, SpecBuilder
+    from evonas.config import StudyConfig
+    from evonas.cost import CostReport
+    from evonas.cost.profile import profile
+    from evonas.runner.search import resume, search
+    from evonas.study.study import Study
+    from evonas.study.trial import Trial
+
+_PUBLIC = {
+    "ArchSpec": "evonas.arch",
+    "CostReport": "evonas.cost",
+    "SpecBuilder": "evonas.arch",
+    "Study": "evonas.study.study",
+    "StudyConfig": "evonas.config",
+    "Trial": "evonas.study.trial",
+    "profile": "evonas.cost.profile",
+    "resume": "evonas.runner.search",
+    "search": "evonas.runner.search",
+}
+_PACKAGES = ("devices", "objectives", "references", "searchers", "spaces", "tasks")
+
+__all__ = [
+    "ArchSpec",
+    "CostReport",
+    "SpecBuilder",
+    "Study",
+    "StudyConfig",
+    "Trial",
+    "__version__",
+    "profile",
+    "resume",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"evonas.{name}")
+    raise AttributeError(f"module 'evonas' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC, *_PACKAGES})

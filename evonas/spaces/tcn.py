@@ -21,15 +21,14 @@ from evonas.genes import Choice, Gene, Genes
 from evonas.spaces.space import AbstractSpace, Genome, check_genome
 from evonas.spaces.tcn_network import (
     HEADS,
-    PADDINGS,
     POOLS,
     SHORTCUTS,
     Block,
     ConvLayer,
-    Style,
     TCNNetwork,
     write,
 )
+from evonas.spaces.tcn_padding import Padding
 from evonas.spaces.tcn_parse import parse
 from evonas.spaces.tcn_seed import TCNSettings, seed_spec
 
@@ -44,6 +43,7 @@ class _BlockGenes:
 
     first: int
     template: Block
+    paddings: tuple[Padding, ...]
 
     @property
     def n_genes(self) -> int:
@@ -77,7 +77,8 @@ class TCNSpace(AbstractSpace):
         genes: list[Gene] = []
         self._blocks: list[_BlockGenes] = []
         for number, block in enumerate(network.blocks):
-            self._blocks.append(_BlockGenes(len(genes), block))
+            paddings = tuple(Padding.of(conv) for conv in block.convs)
+            self._blocks.append(_BlockGenes(len(genes), block, paddings))
             genes += _block_genes(f"block{number}", block, granularity)
         self._head = len(genes)
         genes += _head_genes(network)
@@ -124,7 +125,8 @@ class TCNSpace(AbstractSpace):
         for entry in self._blocks:
             block = self._block(values, entry, c_in, length)
             if block is not None:
-                c_in, length = block.convs[-1].channels, _length_after(block, self.style, length)
+                c_in, length = block.convs[-1].channels, _length_after(block, length)
+                length = length // 2 if block.pool != "none" else length
                 blocks.append(block)
         head = str(self._value(values, self._head)) if length > 1 else "average"
         n_dense = int(self._value(values, self._head + 1))
@@ -178,12 +180,12 @@ class TCNSpace(AbstractSpace):
         if not self._value(values, first):
             return None
         convs, c = [], c_in
-        for i, template in enumerate(entry.template.convs):
+        for i, padding in enumerate(entry.paddings):
             stride = int(self._value(values, first + 2)) if i == 0 else 1
-            convs.append(self._conv(values, first + 4 + 4 * i, template, c, stride))
+            convs.append(self._conv(values, first + 4 + 4 * i, padding, c, stride))
             c = convs[-1].channels
         block = Block(tuple(convs), str(self._value(values, first + 1)))
-        after = _length_after(block, self.style, length)
+        after = _length_after(block, length)
         if block.shortcut != "none":
             if after != -(-length // convs[0].stride):
                 block = replace(block, shortcut="none")
@@ -193,17 +195,18 @@ class TCNSpace(AbstractSpace):
         return replace(block, pool=pool if after > 1 else "none")
 
     def _conv(
-        self, values: Sequence[int], at: int, template: ConvLayer, c_in: int, stride: int
+        self, values: Sequence[int], at: int, padding: Padding, c_in: int, stride: int
     ) -> ConvLayer:
         field, dilation = int(self._value(values, at + 1)), int(self._value(values, at + 2))
         taps = (field - 1) // dilation + 1
+        dilation = dilation if taps > 1 else 1
         return ConvLayer(
             channels=int(self._value(values, at)),
             taps=taps,
-            dilation=dilation if taps > 1 else 1,
+            pads=padding.pads(taps, dilation),
+            dilation=dilation,
             stride=stride,
             separable=bool(self._value(values, at + 3)) and taps > 1 and c_in > 1,
-            extra_pads=template.extra_pads,
         )
 
     def _place(self, blocks: Sequence[Block], at: int) -> list[int] | None:
@@ -223,8 +226,8 @@ class TCNSpace(AbstractSpace):
 
     def _block_values(self, entry: _BlockGenes, block: Block) -> list[int] | None:
         wanted: list[Choice] = [True, block.shortcut, block.convs[0].stride, block.pool]
-        for conv, template in zip(block.convs, entry.template.convs, strict=True):
-            if conv.extra_pads != template.extra_pads:
+        for conv, padding in zip(block.convs, entry.paddings, strict=True):
+            if conv.pads != padding.pads(conv.taps, conv.dilation):
                 return None
             wanted += [conv.channels, conv.field, conv.dilation, conv.separable]
         found = [self._index[entry.first + i].get(value) for i, value in enumerate(wanted)]
@@ -277,11 +280,10 @@ def _head_genes(network: TCNNetwork) -> list[Gene]:
     return genes
 
 
-def _length_after(block: Block, style: Style, length: int) -> int:
+def _length_after(block: Block, length: int) -> int:
     """Returns the length behind a block's convolutions, before its pooling."""
     for conv in block.convs:
-        padded = length + sum(PADDINGS[style.padding](conv.taps, conv.dilation))
-        length = (padded + sum(conv.extra_pads) - conv.field) // conv.stride + 1
+        length = (length + sum(conv.pads) - conv.field) // conv.stride + 1
     return length
 
 

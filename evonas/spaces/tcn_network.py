@@ -6,16 +6,11 @@ evonas.spaces.tcn_parse reads it back from one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from evonas.arch.builder import SpecBuilder, causal_pads, same_pads
+from evonas.arch.builder import SpecBuilder
 from evonas.arch.spec import ArchSpec
 
-PADDINGS: dict[str, Callable[[int, int], tuple[int, int]]] = {
-    "causal": causal_pads,
-    "same": same_pads,
-}
 SHORTCUTS = ("none", "identity", "projection")
 POOLS = ("none", "max", "average")
 HEADS = ("average", "last", "flatten")
@@ -29,18 +24,18 @@ class ConvLayer:
     Attributes:
         channels: Output channels.
         taps: Kernel size.
+        pads: Zeros (left, right).
         dilation: Distance between taps; 1 when there is one tap.
         stride: Step.
         separable: A depthwise convolution, normalised and activated, then a 1x1 convolution.
-        extra_pads: Zeros (left, right) beyond what the padding rule adds.
     """
 
     channels: int
     taps: int
+    pads: tuple[int, int]
     dilation: int = 1
     stride: int = 1
     separable: bool = False
-    extra_pads: tuple[int, int] = (0, 0)
 
     @property
     def field(self) -> int:
@@ -68,14 +63,12 @@ class Style:
     """What all layers of a network share.
 
     Attributes:
-        padding: A key of ``PADDINGS``.
         norm: "before": convolution, batch norm, (add), ReLU, (pool); "after", TEMPONet's order:
             convolution, (add), (pool), ReLU, batch norm.
         conv_bias: Whether convolutions train a bias beside their batch norm, as some published
             networks do; the deployed network is the same.
     """
 
-    padding: str = "causal"
     norm: str = "before"
     conv_bias: bool = False
 
@@ -149,13 +142,9 @@ def _write_block(b: SpecBuilder, x: int, block: Block, style: Style) -> int:
 
 
 def _write_conv(b: SpecBuilder, x: int, conv: ConvLayer, style: Style) -> int:
-    left, right = PADDINGS[style.padding](conv.taps, conv.dilation)
-    pads = (left + conv.extra_pads[0], right + conv.extra_pads[1])
     bias = style.conv_bias or style.norm == "after"
     if not conv.separable:
-        return b.conv1d(
-            x, conv.channels, conv.taps, conv.stride, conv.dilation, pads, groups=1, bias=bias
-        )
+        return b.conv1d(x, conv.channels, conv.taps, conv.stride, conv.dilation, conv.pads, 1, bias)
     c_in = b.shape(x)[0]
-    x = b.conv1d(x, c_in, conv.taps, conv.stride, conv.dilation, pads, groups=c_in, bias=bias)
+    x = b.conv1d(x, c_in, conv.taps, conv.stride, conv.dilation, conv.pads, c_in, bias)
     return b.conv1d(_normalised(b, x, style), conv.channels, 1, bias=bias)

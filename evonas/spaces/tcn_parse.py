@@ -18,7 +18,7 @@ from evonas.arch.ops import (
 )
 from evonas.arch.spec import ArchSpec
 from evonas.errors import SpecError
-from evonas.spaces.tcn_network import NORMS, PADDINGS, Block, ConvLayer, Style, TCNNetwork, write
+from evonas.spaces.tcn_network import NORMS, Block, ConvLayer, Style, TCNNetwork, write
 
 HEAD_OPS: dict[type[Op], str] = {
     GlobalAveragePool: "average",
@@ -40,7 +40,7 @@ def parse(spec: ArchSpec, style: Style | None = None) -> tuple[TCNNetwork, Style
     Raises:
         SpecError: The spec is not such a network.
     """
-    styles = [style] if style else [Style(*it) for it in product(PADDINGS, NORMS, (False, True))]
+    styles = [style] if style else [Style(*it) for it in product(NORMS, (False, True))]
     reason = SpecError("not a temporal convolutional network")
     for candidate in styles:
         try:
@@ -145,8 +145,6 @@ class _Reader:
             self._normalised()
             pointwise = self._take(Conv)
             channels = pointwise.out_channels if isinstance(pointwise, Conv) else 0
-        left, right = PADDINGS[self.style.padding](op.kernel[0], op.dilation[0])
-        extra = (op.pads[0][0] - left, op.pads[0][1] - right)
-        if min(extra) < 0:
-            raise SpecError(f"pads {op.pads[0]} are not {self.style.padding}.")
-        return ConvLayer(channels, op.kernel[0], op.dilation[0], op.stride[0], separable, extra)
+        return ConvLayer(
+            channels, op.kernel[0], op.pads[0], op.dilation[0], op.stride[0], separable
+        )

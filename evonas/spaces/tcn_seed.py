@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-
 from evonas.arch.spec import ArchSpec
 from evonas.config import PositiveInt, Table
 from evonas.errors import ConfigError, SpecError
 from evonas.references import REFERENCES, reference
 from evonas.spaces.tcn_network import Block, ConvLayer, Style, TCNNetwork, write
+from evonas.spaces.tcn_padding import PADDINGS
 from evonas.spaces.tcn_parse import parse
 
 
@@ -45,12 +45,10 @@ def seed_spec(settings: TCNSettings, input_shape: tuple[int, ...], num_outputs: 
     seed = settings.seed_network
     try:
         if isinstance(seed, SeedNetwork):
-            style = Style(padding=settings.padding or "causal")
-            return write(_network(seed), style, input_shape, num_outputs)
-        if seed in REFERENCES:
-            spec = reference(seed, input_shape, num_outputs)
-        else:
-            spec = _read(seed)
+            network = _network(seed, settings.padding or "causal")
+            return write(network, Style(), input_shape, num_outputs)
+        known = seed in REFERENCES
+        spec = reference(seed, input_shape, num_outputs) if known else _read(seed)
     except SpecError as error:
         raise ConfigError(f"[space] seed_network: does not fit {input_shape}: {error}") from None
     if spec.input_shape != input_shape or spec.output_shape != (num_outputs,):
@@ -74,13 +72,14 @@ def _read(path: str) -> ArchSpec:
 
 def _repadded(spec: ArchSpec, padding: str) -> ArchSpec:
     network, style = parse(spec)
-    if style.padding == padding:
-        return spec
+    rule = PADDINGS[padding]
     blocks = tuple(
-        replace(block, convs=tuple(replace(conv, extra_pads=(0, 0)) for conv in block.convs))
+        replace(
+            block,
+            convs=tuple(replace(c, pads=rule(c.taps, c.dilation)) for c in block.convs),
+        )
         for block in network.blocks
     )
-    style = replace(style, padding=padding)
     network = replace(network, blocks=blocks)
     return write(network, style, spec.input_shape, spec.output_shape[0])
 
@@ -95,10 +94,11 @@ def _per_layer(name: str, value: int | tuple[int, ...], n: int) -> tuple[int, ..
     return values
 
 
-def _network(seed: SeedNetwork) -> TCNNetwork:
+def _network(seed: SeedNetwork, padding: str) -> TCNNetwork:
     n = len(seed.widths)
     kernels = _per_layer("kernel", seed.kernel, n)
     dilations = _per_layer("dilation", seed.dilation, n)
+    dilations = tuple(d if k > 1 else 1 for d, k in zip(dilations, kernels, strict=True))
     beyond = [layer for layer in seed.pool if layer > n]
     if beyond:
         raise ConfigError(
@@ -107,7 +107,7 @@ def _network(seed: SeedNetwork) -> TCNNetwork:
         )
     blocks = tuple(
         Block(
-            (ConvLayer(width, kernel, dilation if kernel > 1 else 1),),
+            (ConvLayer(width, kernel, PADDINGS[padding](kernel, dilation), dilation),),
             pool=seed.pool_kind if number in seed.pool else "none",
         )
         for number, (width, kernel, dilation) in enumerate(

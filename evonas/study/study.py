@@ -26,7 +26,7 @@ from evonas.study.limits import parse_condition
 from evonas.study.problem import Problem, check_reachable, smallest_reachable
 from evonas.study.store import Store
 from evonas.study.trial import SEED_NUMBER, Evaluation, Trial
-from evonas.tasks import load_splits
+from evonas.tasks.load import load_splits
 from evonas.tasks.metrics import resolve_metric
 from evonas.tasks.splits import Splits
 
@@ -148,6 +148,10 @@ class Study:
                 "Restore the data, or start a new study in another folder."
             )
         return cls(config, folder, store, objects)
+
+    def keep_config(self) -> None:
+        """Writes the config, as changed by overrides, back to the study's folder."""
+        (self.directory / "config.toml").write_text(self.config.to_toml(), encoding="utf-8")
 
     def trials(self) -> list[Trial]:
         """Returns all trials by number, with the values of their proxy training."""

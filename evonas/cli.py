@@ -1,0 +1,192 @@
+"""The command line: the verbs of evonas. Each imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import errno
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evonas.errors import EvonasError
+
+app = typer.Typer(
+    name="evonas",
+    help="Search for the best small neural networks that fit a microcontroller.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Override a key of the config."),
+]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
+
+
+@contextmanager
+def _door(directory: Path | None = None) -> Iterator[None]:
+    """Turns what a user can mend into one line and exit code 2, and Ctrl-C into a clean end."""
+    try:
+        yield
+    except EvonasError as error:
+        typer.echo(f"evonas: {error}", err=True)
+        raise typer.Exit(2) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        typer.echo(f"evonas: {error.filename or directory}: {error.strerror}.", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        hint = f" To go on: evonas resume {directory}" if directory else ""
+        typer.echo(f"\nevonas: interrupted; what was recorded is kept.{hint}", err=True)
+        raise typer.Exit(130) from None
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from evonas._version import __version__
+
+        typer.echo(f"evonas {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Search for the best small neural networks that fit a microcontroller."""
+
+
+@app.command()
+def search(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A study's TOML file.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print size, costs, time and disk; search nothing.")
+    ] = False,
+    directory: Annotated[
+        Path | None, typer.Option("--dir", help="The study's folder, over the config's.")
+    ] = None,
+    n_jobs: Annotated[int | None, typer.Option(help="Worker processes; -1 for all cores.")] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search, train the front in full, write figures and report."""
+    with _door():
+        from evonas.config import StudyConfig
+
+        changes = [*(overrides or [])] + ([f"search.n_jobs={n_jobs}"] if n_jobs is not None else [])
+        changes += [f"study.dir={directory}"] if directory is not None else []
+        resolved = StudyConfig.from_toml(config, changes)
+    with _door(resolved.directory):
+        if dry_run:
+            from evonas.runner.dry_run import dry_run as estimate
+
+            found = estimate(resolved)
+            typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
+            return
+        from evonas.console import progress_line
+        from evonas.runner.search import search as run
+
+        with progress_line() as listener:
+            study = run(resolved, listener=listener)
+        _print_closing(study, as_json)
+
+
+@app.command()
+def resume(
+    directory: Folder,
+    n_jobs: Annotated[int | None, typer.Option(help="Worker processes; -1 for all cores.")] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Go on with an interrupted search, or with a finished one and a larger budget."""
+    with _door(directory):
+        from evonas.console import progress_line
+        from evonas.runner.search import resume as run
+
+        changes = [*(overrides or [])] + ([f"search.n_jobs={n_jobs}"] if n_jobs is not None else [])
+        with progress_line() as listener:
+            study = run(directory, changes, listener=listener)
+        _print_closing(study, as_json)
+
+
+@app.command()
+def report(directory: Folder, as_json: AsJson = False) -> None:
+    """Write a study's front, figures and report again, and print the closing lines."""
+    with _door():
+        from evonas.runner.search import rewrite_outputs
+
+        _print_closing(rewrite_outputs(directory), as_json)
+
+
+@app.command()
+def train(
+    target: Annotated[
+        str, typer.Argument(help="A reference's name, a spec.json, DIR:TRIAL or DIR:recommended.")
+    ],
+    config: Annotated[Path, typer.Option(help="The study config: its task and [final] recipe.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for spec.json and weights.npz.")
+    ] = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train one network in full on a config's task, and score it."""
+    with _door():
+        from evonas.config import StudyConfig
+        from evonas.runner.train import train as run
+
+        found = run(target, StudyConfig.from_toml(config, overrides or []), output)
+        typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
+
+
+@app.command()
+def init(
+    data: Annotated[
+        str, typer.Option(help="An .npz file, a CSV file or folder, or a UCR/UEA data set's name.")
+    ],
+    device: Annotated[str, typer.Option(help="A device's name or file.")] = "stm32l4r5",
+) -> None:
+    """Print a commented config fitted to the data."""
+    with _door():
+        from evonas.runner.init import commented_config
+
+        typer.echo(commented_config(data, device), nl=False)
+
+
+@app.command("list")
+def list_names(
+    what: Annotated[
+        str,
+        typer.Argument(help="spaces, tasks, devices, objectives, searchers or references."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """List the names that a config can use."""
+    with _door():
+        from evonas.runner.listing import list_entries
+
+        entries = list_entries(what)
+        if as_json:
+            typer.echo(json.dumps(dict(entries)))
+            return
+        width = max((len(name) for name, _ in entries), default=0)
+        for name, text in entries:
+            typer.echo(f"{name.ljust(width)}  {text}")
+
+
+def _print_closing(study: Any, as_json: bool) -> None:
+    from evonas.console import closing_lines
+
+    typer.echo(json.dumps(study.summary()) if as_json else "\n".join(closing_lines(study)))
+    sys.stdout.flush()

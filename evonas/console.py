@@ -1,0 +1,147 @@
+"""What the command line prints: one progress line, the front, the closing lines."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from evonas.objectives import OBJECTIVES
+from evonas.study.final import test_metric
+from evonas.study.progress import Listener, Progress
+from evonas.study.study import Study
+from evonas.study.trial import Trial
+from evonas.units import format_duration, format_quantity
+
+PLAIN_INTERVAL_S = 10.0
+"""Seconds between progress lines where standard error is no terminal."""
+
+
+@contextmanager
+def progress_line() -> Iterator[Listener]:
+    """Yields a listener that shows progress on standard error.
+
+    One line that is kept up to date on a terminal, a plain line every few seconds elsewhere.
+    """
+    if not sys.stderr.isatty():
+        yield _PlainLines()
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=Console(stderr=True), refresh_per_second=4, transient=True) as live:
+        yield lambda progress: live.update(Text(describe(progress), no_wrap=True))
+
+
+class _PlainLines:
+    def __init__(self) -> None:
+        self.phase = ""
+        self.shown = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        now = time.monotonic()
+        due = now - self.shown >= PLAIN_INTERVAL_S or progress.share >= 1.0
+        if due or progress.phase != self.phase:
+            print(describe(progress), file=sys.stderr, flush=True)
+            self.phase, self.shown = progress.phase, now
+
+
+def describe(progress: Progress) -> str:
+    """Returns progress as one line."""
+    parts = [f"{progress.phase} {100 * progress.share:3.0f} %: {progress.done} trained"]
+    if progress.infeasible or progress.failed:
+        parts.append(f"{progress.infeasible} beyond a limit, {progress.failed} failed")
+    if progress.hypervolume is not None:
+        parts.append(f"hypervolume {progress.hypervolume:.3f}")
+    if progress.best_metric is not None:
+        parts.append(f"best error {progress.best_metric:.4g}")
+    if progress.smallest_params is not None:
+        parts.append(f"smallest {progress.smallest_params:.0f} params")
+    if progress.seconds_left is not None and progress.share < 1:
+        parts.append(f"{format_duration(progress.seconds_left)} left")
+    return ", ".join(parts)
+
+
+def closing_lines(study: Study) -> list[str]:
+    """Returns what a finished search prints."""
+    summary = study.summary()
+    counts = summary["trials"]
+    front = study.front()
+    seconds = sum(value for key, value in summary["seconds"].items() if key != "cpu")
+    n = counts["complete"] + counts["failed"]
+    lines = [
+        f"front: {len(front)} networks of {n} trials ({counts['complete']} feasible, "
+        f"{counts['failed']} failed; {counts['infeasible']} more beyond a limit, not trained) in "
+        f"{format_duration(seconds)}"
+    ]
+    lines += front_table(study, front)
+    seed = study.seed_trial()
+    lines += [f"seed network, trained alike: {_values(study, seed)}"]
+    if front:
+        lines += [_recommendation(study)]
+    rank = summary["rank_correlation"]
+    if rank["proxy_final"] is not None:
+        agree = rank["final_final"]
+        tail = "" if agree is None else f" (two full trainings agree at {agree:.2f})"
+        lines += [
+            f"proxy against full training: Spearman {rank['proxy_final']:.2f} over {rank['n']}{tail}"
+        ]
+    lines += [_hypervolume(summary)]
+    folder = study.directory
+    lines += [f"next: evonas train {folder}:recommended --config {folder}/config.toml"]
+    lines += [f"figures and report: {folder}/report.md"]
+    return lines
+
+
+def front_table(study: Study, front: list[Trial]) -> list[str]:
+    """Returns the front as the rows of a table, header first."""
+    names = [objective.name for objective in study.problem.objectives]
+    names += [name for name in ("model_bytes", "params") if name not in names]
+    titles = [name.replace("_", " ").replace("model bytes", "model") for name in names]
+    has_test = study.problem.needs_training and len(study.splits.test) > 0
+    rows = [["#", *titles, *(["test " + _metric_title(study)] if has_test else [])]]
+    for trial in front:
+        cells = [show(study, name, trial.values.get(name)) for name in names]
+        tail = [show(study, "error", test_metric(trial))] if has_test else []
+        rows.append([str(trial.number), *cells, *tail])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+
+
+def show(study: Study, name: str, value: float | None) -> str:
+    """Returns a value as a person reads it; the error in the metric's own unit."""
+    if value is None:
+        return "-"
+    dimension = OBJECTIVES.get(name).dimension
+    return format_quantity(value, study.problem.metric.unit if name == "error" else dimension)
+
+
+def _metric_title(study: Study) -> str:
+    return study.problem.metric.name.replace("_", " ")
+
+
+def _values(study: Study, trial: Trial) -> str:
+    names = [o.name for o in study.problem.objectives if o.name in trial.values]
+    parts = [f"{name.replace('_', ' ')} {show(study, name, trial.values[name])}" for name in names]
+    parts += [f"{trial.values['params']:.0f} params"] if "params" not in names else []
+    test = test_metric(trial)
+    parts += [] if test is None else [f"test {_metric_title(study)} {show(study, 'error', test)}"]
+    return ", ".join(parts)
+
+
+def _recommendation(study: Study) -> str:
+    trial = study.recommend()
+    return (
+        f"recommended: trial {trial.number} (knee): {_values(study, trial)} "
+        f"on {study.problem.describe_device()}"
+    )
+
+
+def _hypervolume(summary: dict[str, object]) -> str:
+    rival = summary.get("random")
+    tail = ""
+    if isinstance(rival, dict):
+        tail = f" (random search with as many trials: {rival['hypervolume']:.2f})"
+    return f"hypervolume {summary['hypervolume']:.2f}{tail}"

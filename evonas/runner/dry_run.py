@@ -1,0 +1,145 @@
+"""`evonas search --dry-run`: what a study would search, and what it would take."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+
+from evonas.arch.spec import ArchSpec
+from evonas.config import StudyConfig
+from evonas.objectives import OBJECTIVES
+from evonas.proxy.backends import BACKENDS
+from evonas.study.initial import first_population
+from evonas.study.loop import recipe_of
+from evonas.study.problem import Problem, check_reachable, smallest_reachable
+from evonas.tasks.load import load_splits
+from evonas.tasks.metrics import resolve_metric
+from evonas.tasks.splits import Splits
+from evonas.units import format_duration, format_quantity
+
+BYTES_PER_TRIAL = 1200
+"""Of study.db, for genomes of 50 genes."""
+FIXED_BYTES = 500_000
+"""Figures, report and front."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a study would be.
+
+    Attributes:
+        log10_size: Of the number of genomes.
+        seed: Objective name -> value of the seed network, SI.
+        smallest: Objective or limit name -> smallest reachable value, SI.
+        data: The data in one line.
+        seconds: Estimated wall time, or None where the budget itself says it or nothing is trained.
+        n_trials: Trainings in the search, or None where the budget is not in trials.
+        n_bytes: Estimated disk.
+    """
+
+    log10_size: float
+    seed: dict[str, float]
+    smallest: dict[str, float]
+    data: str
+    seconds: float | None
+    n_trials: int | None
+    n_bytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the fields as JSON values."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """Returns what the command prints."""
+        lines = [
+            self.data,
+            f"space: 10^{self.log10_size:.1f} genomes",
+            f"seed network: {_costs(self.seed)}",
+            f"smallest reachable, each by itself: {_costs(self.smallest)}",
+        ]
+        if self.seconds is not None:
+            lines.append(f"estimated time: {format_duration(self.seconds)}")
+        return [*lines, f"estimated disk: {format_quantity(self.n_bytes, 'byte')}"]
+
+
+def _costs(values: dict[str, float]) -> str:
+    return ", ".join(
+        f"{name.replace('_', ' ')} {format_quantity(value, OBJECTIVES.get(name).dimension)}"
+        for name, value in values.items()
+    )
+
+
+def dry_run(config: StudyConfig) -> Estimate:
+    """Returns an estimate of a study, after timing two short trainings; writes nothing.
+
+    Raises:
+        ConfigError: The config is wrong, or no network can meet its limits.
+        DataError: The data is missing, malformed or unusable.
+    """
+    task = config.task
+    splits = load_splits(task.kind, task.settings, task.validation, config.study.seed)
+    metric = resolve_metric(task.metric, splits.is_regression)
+    problem = Problem.from_config(config, splits, metric)
+    smallest = smallest_reachable(problem, problem.cost_names)
+    check_reachable(problem, smallest)
+    seconds, final_weights = _seconds(config, problem, splits)
+    trials = config.search.budget.trials
+    runs = 2 if config.search.compare_random else 1
+    return Estimate(
+        log10_size=problem.space.genes.log10_size,
+        seed=problem.costs(problem.space.seed),
+        smallest=dict(smallest),
+        data=f"data: {len(splits.train)} training, {len(splits.val)} validation, "
+        f"{len(splits.test)} test samples of shape {splits.input_shape}",
+        seconds=seconds,
+        n_trials=trials,
+        n_bytes=int(runs * ((trials or 1000) * BYTES_PER_TRIAL + FIXED_BYTES + final_weights)),
+    )
+
+
+def _seconds(config: StudyConfig, problem: Problem, splits: Splits) -> tuple[float | None, float]:
+    """Returns wall seconds, from two timed trainings of one pass, and bytes of weights."""
+    space = problem.space
+    population = first_population(problem, config.search.pop_size, config.study.seed)
+    specs = [space.decode(row) for row in population]
+    macs = np.array([problem.costs(spec)["macs"] for spec in specs])
+    params = np.array([problem.costs(spec)["params"] for spec in specs])
+    count = config.final.candidates * config.final.seeds
+    n_bytes = 5.0 * float(np.mean(params)) * count
+    budget = config.search.budget
+    if budget.wall is not None:
+        return budget.wall, n_bytes
+    workers = int(joblib.effective_n_jobs(config.search.n_jobs))
+    if budget.cpu is not None:
+        return budget.cpu / workers, n_bytes
+    if not problem.needs_training:
+        return None, n_bytes
+    low, high = specs[int(np.argmin(macs))], specs[int(np.argmax(macs))]
+    n = len(splits.train)
+    per_epoch = _mean_time(config, problem, splits, low, high, macs)
+    proxy, final = recipe_of(config.proxy), recipe_of(config.final)
+    proxy_epochs = proxy.n_epochs(n)
+    epochs = budget.epochs if budget.trials is None else budget.trials * proxy_epochs
+    total = per_epoch * ((epochs or 0.0) + count * final.n_epochs(n))
+    return total * (2 if config.search.compare_random else 1) / workers, n_bytes
+
+
+def _mean_time(
+    config: StudyConfig,
+    problem: Problem,
+    splits: Splits,
+    low: ArchSpec,
+    high: ArchSpec,
+    macs: np.ndarray[Any, np.dtype[np.float64]],
+) -> float:
+    """Returns CPU seconds of one pass, the mean over the first population, linear in MACs."""
+    recipe = recipe_of(config.proxy.model_copy(update={"epochs": 1}))
+    backend = BACKENDS.get("torch")()
+    backend.fit(low, splits, recipe, 0, problem.metric)  # the first one also loads the library
+    times = [backend.fit(s, splits, recipe, 0, problem.metric)[0].cpu_seconds for s in (low, high)]
+    span = max(float(macs.max() - macs.min()), 1.0)
+    share = (macs - macs.min()) / span
+    return float(np.mean(times[0] + share * max(times[1] - times[0], 0.0)))

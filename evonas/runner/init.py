@@ -1,0 +1,138 @@
+"""`evonas init`: a commented config fitted to a data set and a device."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from evonas.devices import load_device
+from evonas.errors import ConfigError
+from evonas.tasks.load import load_splits
+from evonas.tasks.splits import Splits
+from evonas.units import format_quantity
+
+TEMPLATE = """\
+# {what}
+[study]
+name = "{name}"
+dir = "runs/{name}"            # results go here; nothing there is ever overwritten
+seed = 0
+
+[task]
+{task}
+validation = 0.25             # of the training part; classes balanced, groups kept whole
+metric = "{metric}"               # {metrics}
+
+[space]
+kind = "tcn"                  # temporal convolutional networks, no larger than the seed network
+seed_network = {{ widths = {widths}, kernel = {kernel}, pool = {pool} }}
+
+[device]
+name = "{device}"         # {device_facts}
+runtime = "tflm"              # evonas list devices shows the others
+reserve = {{ ram = "0 kB", flash = "0 kB" }}  # what the rest of the firmware takes
+
+[search]
+searcher = "nsga2"
+objectives = ["error", "latency", "peak_ram"]   # evonas list objectives
+# limits = {{ latency = "10 ms", flash = "64 kB" }}  # networks beyond one are never trained
+pop_size = 20
+budget = {{ trials = 200 }}     # or epochs = 2000, cpu = "10 min", wall = "30 min"
+compare_random = false        # true: random search at the same budget beside it
+n_jobs = -1                   # all cores
+
+[proxy]                       # the short training that ranks candidates
+steps = 100
+batch_size = {batch_size}
+learning_rate = 0.02
+class_weights = {class_weights}
+
+[final]                       # the full training of the best candidates
+steps = 800
+batch_size = {batch_size}
+learning_rate = 0.02
+class_weights = {class_weights}
+seeds = 1                     # 2 or more also show how far full trainings agree
+"""
+
+UNBALANCED = 10
+"""Ratio of the largest to the smallest class from which balanced_error is proposed."""
+
+
+def commented_config(data: str, device: str) -> str:
+    """Returns a config as TOML text, fitted to a data set, after loading it once.
+
+    Args:
+        data: Path of an .npz file, of a CSV file or a folder of them, or the name of a UCR or UEA
+            data set.
+        device: A device's name or the path of its file.
+
+    Raises:
+        ConfigError: The device is unknown, or the data is of a kind that no space takes.
+        DataError: The data cannot be loaded.
+    """
+    chosen = load_device(device)
+    kind, settings = _task(data)
+    splits = load_splits(kind, settings, 0.25, 0)
+    shape = splits.input_shape
+    if len(shape) != 2:
+        raise ConfigError(
+            f"{data}: samples have shape {shape}; the spaces built so far take signals of shape "
+            "(channels, length)."
+        )
+    metric, metrics = _metric(splits)
+    task = "\n".join(f"{key} = {json.dumps(v)}" for key, v in {"kind": kind, **settings}.items())
+    widths, pool = _seed(shape)
+    return TEMPLATE.format(
+        what=_describe(data, splits),
+        name=Path(data).stem.lower(),
+        task=task,
+        metric=metric,
+        metrics=metrics,
+        widths=widths,
+        kernel=min(9, shape[1]),
+        pool=pool,
+        device=device,
+        device_facts=f"{chosen.core} at {chosen.clock_hz / 1e6:g} MHz, "
+        f"{format_quantity(chosen.ram_bytes, 'byte')} RAM, "
+        f"{format_quantity(chosen.flash_bytes, 'byte')} flash",
+        batch_size=32 if len(splits.train) < 5000 else 64,
+        class_weights=str(metric == "balanced_error").lower(),
+    ).replace(f'name = "{device}" ', f'{"path" if Path(device).exists() else "name"} = "{device}" ')
+
+
+def _task(data: str) -> tuple[str, dict[str, str]]:
+    path = Path(data)
+    if path.suffix == ".npz":
+        return "npz", {"path": data}
+    if path.suffix == ".csv" or path.is_dir():
+        raise ConfigError(
+            f"{data}: recordings need to be told their columns. Write [task] kind = \"csv\" with "
+            "path, label, window and hop, as the README shows."
+        )
+    return "aeon", {"name": data}
+
+
+def _metric(splits: Splits) -> tuple[str, str]:
+    if splits.is_regression:
+        return "rmse", "or mae"
+    counts = [int((splits.train.y == k).sum()) for k in range(splits.num_outputs)]
+    if max(counts) >= UNBALANCED * max(min(counts), 1):
+        return "balanced_error", "the classes are unbalanced; or error, f1_error"
+    return "error", "or balanced_error, f1_error"
+
+
+def _describe(data: str, splits: Splits) -> str:
+    channels, length = splits.input_shape
+    target = "a number" if splits.is_regression else f"{splits.num_outputs} classes"
+    return (
+        f"{Path(data).name}: {channels} channels x {length} samples, {target}; "
+        f"{len(splits.train)} training, {len(splits.val)} validation, {len(splits.test)} test"
+    )
+
+
+def _seed(shape: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """Returns widths and pooling of a seed network: one pooling for every quarter of length."""
+    if shape[1] >= 64:
+        return [32, 32, 64, 64, 128, 128], [2, 4]
+    return [16, 32, 64], [2]

@@ -1,0 +1,141 @@
+"""The files of a finished study: front.csv, front.json, summary.json, figures and report."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evonas.analysis.statistics import mean_pairwise_spearman, spearman
+from evonas.errors import StoreError
+from evonas.pareto import normalised_hypervolume
+from evonas.plots import save_figures
+from evonas.runner.report import write_report
+from evonas.study.final import test_metric
+from evonas.study.study import Study, versions
+from evonas.study.trial import Trial
+
+
+def write_outputs(study: Study, rival: Study | None) -> None:
+    """Writes every output file of a study.
+
+    Args:
+        study: The study, its search and full trainings done.
+        rival: Random search at the same budget, or None.
+
+    Raises:
+        StoreError: A file cannot be written; the record itself is not touched.
+    """
+    folder = study.directory
+    try:
+        write_front(study, folder)
+        text = json.dumps(summarise(study, rival), indent=2) + "\n"
+        _write(folder / "summary.json", text)
+        save_figures(study, folder / "figures")
+        write_report(study)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: its outputs cannot be written ({error.strerror}). All results are kept; "
+            f"free the disk, then: evonas report {folder}"
+        ) from None
+
+
+def write_front(study: Study, folder: Path) -> None:
+    """Writes front.csv (values) and front.json (values and specs) of the front."""
+    front = study.front()
+    records = [front_record(study, trial) for trial in front]
+    names = list(records[0]) if records else ["number", "digest"]
+    with (folder / "front.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, restval="")
+        writer.writeheader()
+        writer.writerows(records)
+    entries = [
+        {**record, "genome": list(trial.genome), "spec": trial.spec.to_dict()}
+        for record, trial in zip(records, front, strict=True)
+    ]
+    _write(folder / "front.json", json.dumps(entries, indent=1) + "\n")
+
+
+def front_record(study: Study, trial: Trial) -> dict[str, Any]:
+    """Returns one network's line: number, digest, all values (SI), validation and test metric."""
+    metric = study.problem.metric.name
+    record: dict[str, Any] = {"number": trial.number, "digest": trial.digest}
+    record |= dict(trial.values)
+    if study.problem.needs_training:
+        final = trial.of_stage("final")
+        record["val_loss"] = _mean([e.loss for e in final])
+        record[f"test_{metric}"] = test_metric(trial)
+    return record
+
+
+def summarise(study: Study, rival: Study | None) -> dict[str, Any]:
+    """Returns the content of summary.json."""
+    trials = study.trials()
+    front = study.front()
+    seed = study.seed_trial()
+    spent = study.store.meta("seconds") or {}
+    summary: dict[str, Any] = {
+        "name": study.config.study.name,
+        "trials": {state: sum(t.state == state for t in trials) for state in _STATES},
+        "front": [trial.number for trial in front],
+        "recommended": study.recommend().number if front else None,
+        "hypervolume": front_hypervolume(study),
+        "seed_network": {**seed.values, f"test_{study.problem.metric.name}": test_metric(seed)},
+        "rank_correlation": rank_correlation(study),
+        "space_log10_size": study.problem.space.genes.log10_size,
+        "seconds": {**spent, "cpu": sum(e.cpu_seconds for t in trials for e in t.evaluations)},
+        "versions": versions(),
+    }
+    if rival is not None:
+        summary["random"] = {
+            "hypervolume": front_hypervolume(rival),
+            "trials": sum(t.state == "complete" for t in rival.trials()),
+            "front": [trial.number for trial in rival.front()],
+        }
+    return summary
+
+
+_STATES = ("complete", "failed", "infeasible", "waiting")
+
+
+def front_hypervolume(study: Study) -> float:
+    """Returns the normalised hypervolume of a study's front, by final validation values."""
+    values = study.problem.columns([trial.values for trial in study.front()])
+    return normalised_hypervolume(values, study.box)
+
+
+def rank_correlation(study: Study) -> dict[str, Any]:
+    """Returns Spearman's correlation of proxy and final scores, and of repeated full trainings."""
+    finalists = [t for t in study.finalists() if t.of_stage("proxy")]
+    proxy = [_score(study, t, "proxy")[0] for t in finalists]
+    repeated = [_score(study, t, "final") for t in finalists]
+    n_seeds = min((len(scores) for scores in repeated), default=0)
+    full = [float(np.mean(scores)) for scores in repeated]
+    agreement = None
+    if n_seeds >= 2 and len(repeated) >= 2:
+        agreement = _finite(mean_pairwise_spearman([scores[:n_seeds] for scores in repeated]))
+    correlation = _finite(spearman(proxy, full)) if len(finalists) >= 2 else None
+    return {"proxy_final": correlation, "final_final": agreement, "n": len(finalists)}
+
+
+def _score(study: Study, trial: Trial, stage: Any) -> list[float]:
+    return [study.problem.score(e.metric or 0.0, e.loss or 0.0) for e in trial.of_stage(stage)]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _write(path: Path, text: str) -> None:
+    unfinished = path.with_suffix(path.suffix + ".part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
