@@ -103,11 +103,14 @@ def _check_scale(raw: RawData) -> None:
 
 
 def _check_groups(raw: RawData) -> None:
-    if raw.groups_train is not None and raw.groups_train.shape != raw.y_train.shape:
+    groups = raw.groups_train
+    if groups is not None and groups.shape != raw.y_train.shape:
         raise DataError(
             f"Expected one group per training sample, shape {raw.y_train.shape}, got "
-            f"{raw.groups_train.shape}."
+            f"{groups.shape}."
         )
+    if groups is not None and groups.dtype.kind not in "biufUS":
+        raise DataError(f"Expected groups of numbers or strings, got {groups.dtype}.")
 
 
 def _check_finite(name: str, array: Array) -> None:

@@ -34,6 +34,7 @@ WRONG = {
     "scale of one channel": ({"scale": np.ones(1)}, r"scale of shape \(2,\)"),
     "scale of zero": ({"scale": np.array([1.0, 0])}, r"other than 0 in scale, got \[1.0, 0.0\]"),
     "too few groups": ({"groups_train": Y[:3]}, r"one group per training sample, shape \(4,\)"),
+    "groups of objects": ({"groups_train": Y.astype(object)}, "groups of numbers or strings"),
     "NaN": (
         {"X_train": broken_at(2, 1, 3)},
         r"X_train holds 1 value that is NaN, .* the first at X_train\[2, 1, 3\]",

@@ -1,0 +1,111 @@
+"""What every registered task promises. A new task adds its tiny settings to EXAMPLES."""
+
+import numpy as np
+import pytest
+
+from evonas.config import Table
+from evonas.errors import ConfigError
+from evonas.tasks import TASKS
+from evonas.tasks.load import load_splits
+from evonas.tasks.split import validation_mask
+from evonas.tasks.splits import Splits
+from evonas.tasks.task import AbstractTask
+
+
+def npz(folder):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2, 9)).astype(np.float32), np.arange(60) % 3
+    groups = np.arange(60) // 6
+    path = folder / "tiny.npz"
+    np.savez(path, X_train=X, y_train=y, X_test=X[:9], y_test=y[:9], group_train=groups)
+    return {"path": str(path)}
+
+
+def csv(folder):
+    path = folder / "tiny.csv"
+    rows = [f"{i % 7},{i % 11},{i // 20 % 2},{i // 100}" for i in range(1000)]
+    path.write_text("\n".join(["a,b,label,subject", *rows]))
+    return {"path": str(path), "window": 10, "label": "label", "group": "subject"}
+
+
+def aeon(folder):
+    pytest.importorskip("aeon")
+    return {"name": "JapaneseVowels"}
+
+
+EXAMPLES = {
+    "aeon": aeon,
+    "csv": csv,
+    "npz": npz,
+    "synthetic": lambda folder: {"train": 60, "test": 20, "groups": 10},
+}
+
+
+@pytest.fixture(params=TASKS.names())
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def settings(kind, tmp_path):
+    return EXAMPLES[kind](tmp_path)
+
+
+def raw_of(kind, settings):
+    task_class = TASKS.get(kind)
+    return task_class(task_class.Settings(**settings)).load()
+
+
+def test_a_task_is_final_and_has_settings(kind):
+    task_class = TASKS.get(kind)
+
+    assert task_class.__bases__ == (AbstractTask,)
+    assert issubclass(task_class.Settings, Table)
+
+
+def test_shapes_and_types(kind, settings):
+    splits = load_splits(kind, settings, 0.25, seed=0)
+
+    assert isinstance(splits, Splits)
+    for part in (splits.train, splits.val, splits.test):
+        assert part.X.dtype == np.float32
+        assert part.y.dtype == (np.float32 if splits.is_regression else np.int64)
+        assert part.X.shape == (len(part), *splits.input_shape)
+        assert np.isfinite(part.X).all()
+    assert len(splits.input_shape) in (2, 3)
+    assert splits.normalisation.mean.shape == (splits.input_shape[0],)
+    assert (splits.normalisation.std > 0).all()
+    if not splits.is_regression:
+        assert set(splits.train.y) == set(range(splits.num_outputs))
+
+
+def test_train_and_validation_are_disjoint_and_complete(kind, settings):
+    raw = raw_of(kind, settings)
+    splits = load_splits(kind, settings, 0.25, seed=0)
+    is_val = validation_mask(raw, 0.25, 0)
+
+    assert (len(splits.train), len(splits.val)) == ((~is_val).sum(), is_val.sum())
+    assert is_val.mean() == pytest.approx(0.25, abs=0.1)
+    assert np.array_equal(splits.val.y, raw.y_train[is_val])
+
+
+def test_groups_are_whole(kind, settings):
+    raw = raw_of(kind, settings)
+    if raw.groups_train is None:
+        pytest.skip(f"the example of {kind} has no groups")
+    for seed in range(5):
+        is_val = validation_mask(raw, 0.25, seed)
+        assert not set(raw.groups_train[is_val]) & set(raw.groups_train[~is_val])
+
+
+def test_the_same_seed_gives_the_same_split_and_another_seed_another(kind, settings):
+    first, again, other = (load_splits(kind, settings, 0.25, seed) for seed in (0, 0, 1))
+
+    assert first.fingerprint == again.fingerprint
+    assert np.array_equal(first.train.X, again.train.X)
+    assert first.fingerprint != other.fingerprint
+
+
+def test_an_unknown_key_is_a_config_error(kind, settings):
+    with pytest.raises(ConfigError, match="unknown key 'no_such_key'"):
+        load_splits(kind, settings | {"no_such_key": 1}, 0.25, seed=0)
