@@ -57,7 +57,7 @@ Kind = Literal[
 ]
 
 FUSES_ACTIVATION = ("conv", "depthwise", "dense", "scale", "add", "average_pool", "max_pool")
-FOLDS_BATCH_NORM = ("conv", "depthwise", "dense")
+FOLDS_BATCH_NORM = (Conv, Dense)
 NO_PADS: Pads = ((0, 0), (0, 0))
 
 
@@ -182,12 +182,12 @@ class _Lowering:
         self.ops.append(LoweredOp(kind, inputs, output, index, **fields))
         return output
 
-    def sole_producer(self, index: int, kinds: tuple[str, ...]) -> int | None:
-        """Returns the operator before a node, if it is of these kinds and only the node reads it."""
+    def sole_producer(self, index: int) -> int | None:
+        """Returns the operator before a node, if the node alone reads it and could be fused."""
         source = self.spec.nodes[index].inputs[0]
         tensor = self.values[source]
         producer = self.producers[tensor]
-        if producer is None or self.ops[producer].kind not in kinds:
+        if producer is None or self.ops[producer].kind not in FUSES_ACTIVATION:
             return None
         while len(self.spec.consumers[source]) == 1:
             source = self.spec.nodes[source].inputs[0]
@@ -258,8 +258,9 @@ def _lower_dense(state: _Lowering, index: int, op: Any) -> int:
 
 def _lower_batch_norm(state: _Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
-    producer = state.sole_producer(index, FOLDS_BATCH_NORM)
-    if producer is not None and state.ops[producer].activation is None:
+    (before,) = state.spec.nodes[index].inputs
+    layer = isinstance(state.spec.nodes[before].op, FOLDS_BATCH_NORM)
+    if layer and state.spec.consumers[before] == (index,):
         return source
     shape = state.tensors[source].shape
     channels = shape[-1]
@@ -269,7 +270,7 @@ def _lower_batch_norm(state: _Lowering, index: int, op: Any) -> int:
 
 def _lower_activation(state: _Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
-    producer = state.sole_producer(index, FUSES_ACTIVATION)
+    producer = state.sole_producer(index)
     if producer is None:
         return state.add_op(
             "relu", (source,), state.tensors[source].shape, index, activation=op.function

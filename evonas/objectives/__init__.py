@@ -1,0 +1,21 @@
+"""Objectives: what a search can minimise or bound."""
+
+from evonas.objectives.objective import AbstractObjective
+from evonas.registry import Registry
+
+OBJECTIVES = Registry(
+    "objective",
+    "evonas.objectives",
+    {
+        "energy": "evonas.objectives.energy:ENERGY",
+        "error": "evonas.objectives.error:ERROR",
+        "flash": "evonas.objectives.flash:FLASH",
+        "latency": "evonas.objectives.latency:LATENCY",
+        "macs": "evonas.objectives.macs:MACS",
+        "model_bytes": "evonas.objectives.model_bytes:MODEL_BYTES",
+        "params": "evonas.objectives.params:PARAMS",
+        "peak_ram": "evonas.objectives.peak_ram:PEAK_RAM",
+    },
+)
+
+__all__ = ["OBJECTIVES", "AbstractObjective"]
