@@ -1,0 +1,136 @@
+"""One panel of the front's figure: an objective against another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from evonas.pareto import FloatArray, non_dominated
+from evonas.plots.axes import set_axis
+from evonas.plots.canvas import (
+    BLUE,
+    FONT_PT,
+    GREEN,
+    INK,
+    MUTED,
+    PALE,
+    PURPLE,
+    SMALL_PT,
+    VERMILLION,
+    style,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from evonas.plots.front import FrontData
+
+_SEED_SIZE = 150.0
+
+
+def draw(data: FrontData, ax: Axes, panel: int) -> None:
+    """Draws one panel without title and legend.
+
+    Args:
+        data: What to draw.
+        ax: Where.
+        panel: 0 for data.axes[1] as the horizontal axis, and so on.
+    """
+    style(ax)
+    x = panel + 1
+    groups = (data.explored, data.candidates, data.front, data.random, data.seed[None])
+    set_axis(ax, "x", data.axes[x], np.concatenate([points[:, x] for points in groups]))
+    set_axis(ax, "y", data.axes[0], _heights(data))
+    is_trained = data.axes[0].name == "error"
+    _dots(ax, data.explored[:, [x, 0]], "tried (proxy value)" if is_trained else "tried",
+          s=11, color=PALE, linewidths=0, zorder=1.5)  # fmt: skip
+    _stairs(ax, data.random[:, [x, 0]], "front of random search", PURPLE, 1.2, "--")
+    _dots(ax, data.candidates[:, [x, 0]], "trained in full",
+          s=26, facecolors="white", edgecolors=BLUE, linewidths=0.9, zorder=2.5)  # fmt: skip
+    _stairs(ax, data.front[:, [x, 0]], "", BLUE, 1.6, "-")
+    _dots(ax, data.front[:, [x, 0]], "front", s=34, color=BLUE, edgecolors="white",
+          linewidths=0.6, zorder=4)  # fmt: skip
+    tests = np.column_stack([data.front[:, x], data.front_test])
+    _dots(ax, tests, "front, test", s=20, color=GREEN, marker="x", linewidths=1.1, zorder=3.5)
+    _dots(ax, np.array([[data.seed[x], data.seed_test]]), "seed network, test",
+          s=30, color=VERMILLION, marker="x", linewidths=1.3, zorder=3.5)  # fmt: skip
+    _dots(ax, data.seed[None][:, [x, 0]], "seed network", s=_SEED_SIZE, color=VERMILLION,
+          marker="*", edgecolors="white", linewidths=0.8, zorder=5)  # fmt: skip
+    _mark_recommended(data, ax, x)
+    if not ax.collections:
+        ax.text(0.5, 0.5, "nothing to show yet", ha="center", va="center", color=MUTED,
+                transform=ax.transAxes, fontsize=FONT_PT)  # fmt: skip
+
+
+def legend_entries(panels: Sequence[Axes]) -> tuple[list[Any], list[str]]:
+    """Returns the handles and labels of what panels show, each label once."""
+    entries = {
+        label: handle
+        for ax in panels
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
+    }
+    return list(entries.values()), list(entries)
+
+
+def n_above(data: FrontData) -> int:
+    """Returns how many explored trials lie above the vertical axis."""
+    return int(np.sum(data.explored[:, 0] > _top(data)))
+
+
+def _top(data: FrontData) -> float:
+    """Returns the highest value that is shown.
+
+    A training that diverged may be off by orders of magnitude: explored trials far above
+    everything that was trained in full, and above most others, do not stretch the axis.
+    """
+    kept = [*data.candidates[:, 0], *data.front[:, 0], *data.random[:, 0], *data.front_test]
+    known = np.array([*kept, data.seed[0], data.seed_test])
+    explored = data.explored[:, 0]
+    explored, known = explored[np.isfinite(explored)], known[np.isfinite(known)]
+    if len(explored) == 0 or data.axes[0].is_log:
+        return np.inf
+    usual = 3 * float(np.quantile(explored, 0.9))
+    return max(usual, float(known.max())) if len(known) else usual
+
+
+def _heights(data: FrontData) -> FloatArray:
+    explored = data.explored[:, 0]
+    groups = (data.candidates[:, 0], data.front[:, 0], data.random[:, 0], data.front_test)
+    single = [data.seed[0], data.seed_test]
+    return np.concatenate([explored[explored <= _top(data)], *groups, single])
+
+
+def _dots(ax: Axes, points: FloatArray, label: str, **look: Any) -> None:
+    known = points[np.isfinite(points).all(axis=1)]
+    if len(known):
+        ax.scatter(known[:, 0], known[:, 1], label=label, **look)
+
+
+def _stairs(ax: Axes, points: FloatArray, label: str, colour: str, width: float, line: str) -> None:
+    """Draws the border of what points dominate in this panel, both ends led to its edges."""
+    known = points[np.isfinite(points).all(axis=1)]
+    if len(known) == 0:
+        return
+    known = np.unique(known[non_dominated(known)], axis=0)
+    right, top = ax.get_xlim()[1], ax.get_ylim()[1]
+    xs = [known[0, 0], *known[:, 0], right]
+    ys = [top, *known[:, 1], known[-1, 1]]
+    ax.plot(xs, ys, line, drawstyle="steps-post", color=colour, linewidth=width,
+            alpha=0.75, zorder=2, label=label or "_stairs")  # fmt: skip
+
+
+def _mark_recommended(data: FrontData, ax: Axes, x: int) -> None:
+    from matplotlib.patheffects import withStroke
+
+    if data.recommended not in data.front_numbers:
+        return
+    point = data.front[data.front_numbers.index(data.recommended)][[x, 0]]
+    _dots(ax, point[None], "recommended", s=130, facecolors="none", edgecolors=INK,
+          linewidths=1.3, zorder=4.5)  # fmt: skip
+    ax.annotate(
+        str(data.recommended), point, xytext=(-7, -7), textcoords="offset points",
+        ha="right", va="top", fontsize=SMALL_PT + 1, fontweight="bold", color=INK, zorder=6,
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+    )  # fmt: skip
