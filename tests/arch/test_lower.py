@@ -1,0 +1,159 @@
+import pytest
+
+from evonas.arch import ArchSpec, SpecBuilder
+from evonas.arch.lower import LOWERINGS, lower, same_padding
+from evonas.arch.ops import OPS, BatchNorm
+from evonas.errors import UnsupportedOpError
+
+
+@pytest.fixture
+def builder() -> SpecBuilder:
+    return SpecBuilder()
+
+
+def kinds(spec: ArchSpec) -> list[str]:
+    return [op.kind for op in lower(spec).ops]
+
+
+def test_every_operator_of_a_spec_has_a_lowering():
+    assert set(LOWERINGS) == set(OPS.values())
+
+
+def test_an_operator_without_a_lowering_raises(builder, monkeypatch):
+    spec = builder.finish(builder.batch_norm(builder.input((2, 7))))
+    lower.cache_clear()
+    monkeypatch.delitem(LOWERINGS, BatchNorm)
+
+    with pytest.raises(UnsupportedOpError, match="Node 1: no lowering for BatchNorm"):
+        lower(spec)
+
+
+def test_a_causal_convolution_becomes_a_pad_and_a_convolution(builder):
+    x = builder.input((4, 64))
+    spec = builder.finish(builder.conv1d(x, 8, kernel=3, dilation=2, padding="causal"))
+
+    graph = lower(spec)
+
+    pad, conv = graph.ops
+    assert (pad.kind, pad.pads) == ("pad", ((0, 0), (4, 0)))
+    assert graph.tensors[pad.output].shape == (1, 68, 4)
+    assert conv.inputs == (pad.output,)
+    assert conv.pads == ((0, 0), (0, 0))
+    assert graph.tensors[graph.output].shape == (1, 64, 8)
+
+
+def test_a_convolution_padded_as_tflites_same_pads_itself(builder):
+    x = builder.input((4, 64))
+    spec = builder.finish(builder.conv1d(x, 8, kernel=5, padding="same"))
+
+    assert kinds(spec) == ["conv"]
+    assert lower(spec).ops[0].pads == ((0, 0), (2, 2))
+
+
+def test_symmetric_zeros_around_a_strided_convolution_are_not_same(builder):
+    # 128 samples, 5 taps, stride 2: SAME adds (64 - 1) * 2 + 5 - 128 = 3 zeros, 1 before, 2 after
+    x = builder.input((4, 128))
+    spec = builder.finish(builder.conv1d(x, 8, kernel=5, stride=2, padding=(2, 2)))
+
+    assert same_padding(128, 5, 2, 1) == (1, 2)
+    assert kinds(spec) == ["pad", "conv"]
+
+
+@pytest.mark.parametrize(
+    ("length", "kernel", "stride", "dilation", "zeros"),
+    [(10, 3, 1, 1, (1, 1)), (10, 4, 1, 1, (1, 2)), (10, 3, 1, 4, (4, 4)), (10, 1, 3, 1, (0, 0))],
+)
+def test_same_padding_puts_an_odd_zero_behind(length, kernel, stride, dilation, zeros):
+    assert same_padding(length, kernel, stride, dilation) == zeros
+
+
+def test_batch_norm_and_relu_vanish_into_their_convolution(builder):
+    x = builder.conv1d(builder.input((4, 64)), 8, kernel=1, bias=False)
+    spec = builder.finish(builder.relu(builder.batch_norm(x)))
+
+    (conv,) = lower(spec).ops
+
+    assert conv.activation == "relu"
+    assert (conv.weights, conv.biases) == (32, 8)
+
+
+def test_batch_norm_behind_a_relu_stays_as_a_scale_of_two_params_a_channel(builder):
+    x = builder.relu(builder.conv1d(builder.input((4, 64)), 8, kernel=1))
+    spec = builder.finish(builder.batch_norm(x))
+
+    conv, scale = lower(spec).ops
+
+    assert (conv.kind, conv.activation) == ("conv", "relu")
+    assert (scale.kind, scale.params, scale.macs) == ("scale", 16, 0)
+
+
+def test_nothing_is_folded_or_fused_into_a_layer_that_another_reads(builder):
+    x = builder.conv1d(builder.input((4, 64)), 4, kernel=1)
+    spec = builder.finish(builder.add(builder.relu(builder.batch_norm(x)), x))
+
+    assert kinds(spec) == ["conv", "scale", "add"]
+    assert [op.activation for op in lower(spec).ops] == [None, "relu", None]
+
+
+def test_a_folded_norm_that_two_nodes_read_keeps_its_values_from_the_relu(builder):
+    x = builder.batch_norm(builder.conv1d(builder.input((4, 64)), 4, kernel=1))
+    spec = builder.finish(builder.add(builder.relu(x), x))
+
+    assert kinds(spec) == ["conv", "relu", "add"]
+
+
+@pytest.mark.parametrize("function", ["add", "pool"])
+def test_a_relu_is_fused_into_additions_and_poolings(builder, function):
+    x = builder.input((4, 64))
+    y = builder.add(x, x) if function == "add" else builder.pool(x, "average")
+    spec = builder.finish(builder.relu(y))
+
+    (op,) = lower(spec).ops
+
+    assert op.activation == "relu"
+
+
+def test_a_relu_on_the_input_stands_alone(builder):
+    assert kinds(builder.finish(builder.relu(builder.input((4, 64))))) == ["relu"]
+
+
+def test_one_channel_a_group_is_depthwise_and_more_are_not(builder):
+    x = builder.input((4, 64))
+    x = builder.conv1d(x, 8, kernel=3, groups=4)
+    spec = builder.finish(builder.conv1d(x, 8, kernel=3, groups=4))
+
+    assert kinds(spec) == ["depthwise", "conv"]
+    assert [op.weights for op in lower(spec).ops] == [8 * 3, 8 * 2 * 3]
+
+
+def test_a_convolution_over_one_channel_is_not_depthwise(builder):
+    assert kinds(builder.finish(builder.conv1d(builder.input((1, 9)), 4, kernel=3))) == ["conv"]
+
+
+def test_heads_become_the_operators_of_tflite(builder):
+    x = builder.input((4, 64))
+    average = SpecBuilder()
+    last = SpecBuilder()
+
+    spec = builder.finish(builder.dense(builder.flatten(x), 3))
+    by_average = average.finish(average.global_average_pool(average.input((4, 64))))
+    by_last = last.finish(last.last_step(last.input((4, 64))))
+
+    assert kinds(spec) == ["reshape", "dense"]
+    assert kinds(by_average) == ["average_pool"]
+    assert lower(by_average).ops[0].kernel == (1, 64)
+    assert kinds(by_last) == ["strided_slice"]
+
+
+def test_flattening_what_is_flat_is_nothing_and_hides_no_second_reader(builder):
+    x = builder.dense(builder.input((6,)), 5)
+    spec = builder.finish(builder.add(builder.relu(builder.flatten(x)), x))
+
+    assert kinds(spec) == ["dense", "relu", "add"]
+
+
+def test_images_are_laid_out_channels_last(builder):
+    x = builder.input((3, 32, 16))
+    spec = builder.finish(builder.conv2d(x, 8, (3, 3), pads=((1, 1), (1, 1))))
+
+    assert [tensor.shape for tensor in lower(spec).tensors] == [(32, 16, 3), (32, 16, 8)]

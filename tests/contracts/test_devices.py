@@ -1,0 +1,46 @@
+import dataclasses
+
+import pytest
+
+from evonas.arch import ArchSpec, SpecBuilder
+from evonas.cost import RUNTIMES, cost_report
+from evonas.devices import device_names, load_device
+from evonas.devices.catalogue import FIGURES
+
+
+def network(width: int) -> ArchSpec:
+    b = SpecBuilder()
+    x = b.relu(b.conv1d(b.input((2, 64)), width, 5, padding="causal"))
+    x = b.conv1d(x, width, 3, padding="same", groups=width)
+    return b.finish(b.dense(b.flatten(b.pool(x, "max")), 4))
+
+
+@pytest.mark.parametrize("name", device_names())
+def test_a_device_is_named_as_its_file_and_its_limits_hold_together(name):
+    device = load_device(name)
+
+    assert device.name == name
+    assert 0 < device.largest_ram_block_bytes <= device.ram_bytes < device.flash_bytes
+
+
+@pytest.mark.parametrize("name", device_names())
+def test_every_figure_has_a_source(name):
+    device = load_device(name)
+
+    stated = {key for key in FIGURES if getattr(device, key) is not None}
+    assert set(device.sources) == stated
+    assert all(kernels.source for kernels in device.kernels.values())
+    assert device.validation
+
+
+@pytest.mark.parametrize("name", device_names())
+def test_costs_are_positive_and_grow_with_the_work(name):
+    device = load_device(name)
+    runtimes = [r for r in RUNTIMES.values() if r.kernel_library in device.kernels]
+    assert runtimes
+
+    for runtime in runtimes:
+        small, large = (cost_report(network(w), device, runtime.name) for w in (4, 16))
+        for field in dataclasses.fields(small):
+            if isinstance(getattr(small, field.name), (int, float)):
+                assert 0 < getattr(small, field.name) < getattr(large, field.name)

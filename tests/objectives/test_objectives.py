@@ -1,0 +1,37 @@
+import dataclasses
+import math
+
+import pytest
+
+from evonas.cost import cost_report
+from evonas.devices import load_device
+from evonas.errors import ConfigError
+from evonas.objectives import OBJECTIVES
+from evonas.proxy.result import TrainResult
+from evonas.references import reference
+
+
+def test_cost_objectives_read_their_field_of_the_report():
+    report = cost_report(reference("ecgtcn"), load_device("stm32l4r5"))
+
+    assert OBJECTIVES.get("energy").value(report) == report.energy_j
+    assert OBJECTIVES.get("params").value(report) == 14_989
+    assert OBJECTIVES.get("macs").value(report) == 1_013_320
+    assert OBJECTIVES.get("flash").value(report) == report.flash_bytes
+    assert OBJECTIVES.get("model_bytes").value(report) == report.model_bytes
+    assert OBJECTIVES.get("peak_ram").value(report) == report.peak_ram_bytes
+    assert OBJECTIVES.get("latency").value(report) == report.latency_s
+
+
+def test_energy_on_a_device_without_power_is_an_error():
+    device = dataclasses.replace(load_device("stm32l4r5"), power_w=None)
+    report = cost_report(reference("ecgtcn"), device)
+
+    with pytest.raises(ConfigError, match="Device 'stm32l4r5' states no power"):
+        OBJECTIVES.get("energy").value(report)
+
+
+def test_the_error_of_a_failed_run_is_nan():
+    failed = TrainResult(math.nan, math.nan, 0.0, 3, 0.1, error="the loss is not finite")
+
+    assert math.isnan(OBJECTIVES.get("error").value(failed))
