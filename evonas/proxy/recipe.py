@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from evonas.errors import ConfigError
 
 SCHEDULES = ("cosine", "one-cycle", "constant")
 LOSSES = ("auto", "cross-entropy", "mse", "l1")
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -22,8 +16,9 @@ class Recipe:
 
     Attributes:
         epochs: Passes over the training data, or None to count in steps.
-        steps: Optimiser steps where epochs is None; whole epochs are made of them, at least one.
-        batch_size: Samples a step; the last batch of an epoch may be smaller.
+        steps: Optimiser steps where epochs is None; the last pass may end early.
+        batch_size: Samples a step, at least 2; the last batch of a pass may be smaller, but a
+            single sample left over joins the batch before it (batch norm needs two).
         learning_rate: Peak rate.
         weight_decay: Decoupled weight decay, on weight matrices and kernels only.
         schedule: "cosine" to 0, "one-cycle" (a linear rise over the first 30 % of steps, then
@@ -34,6 +29,9 @@ class Recipe:
         class_weights: Whether classes weigh by the inverse of their frequency.
         dropout: Share of inputs of the last Dense layer that are dropped in training.
         data_fraction: Share of the training part that is used, the same for every network.
+
+    Raises:
+        ConfigError: A value lies outside its range.
     """
 
     epochs: int | None = None
@@ -53,9 +51,27 @@ class Recipe:
             raise ConfigError(f"schedule: expected one of {SCHEDULES}, got {self.schedule!r}.")
         if self.loss not in LOSSES:
             raise ConfigError(f"loss: expected one of {LOSSES}, got {self.loss!r}.")
+        ranges = (
+            ("epochs", self.epochs is None or self.epochs >= 1, "a positive number or None"),
+            ("steps", self.steps >= 1, "a positive number"),
+            ("batch_size", self.batch_size >= 2, "at least 2"),
+            ("learning_rate", self.learning_rate > 0, "a positive number"),
+            ("weight_decay", self.weight_decay >= 0, "0 or more"),
+            ("label_smoothing", 0 <= self.label_smoothing < 1, "a share in [0, 1)"),
+            ("dropout", 0 <= self.dropout < 1, "a share in [0, 1)"),
+            ("data_fraction", 0 < self.data_fraction <= 1, "a share in (0, 1]"),
+        )
+        for name, is_valid, expected in ranges:
+            if not is_valid:
+                raise ConfigError(f"{name}: expected {expected}, got {getattr(self, name)!r}.")
 
-    def n_epochs(self, n_samples: int) -> int:
-        """Returns the passes to make over n_samples training samples."""
+    def steps_per_epoch(self, n_samples: int) -> int:
+        """Returns the batches that one pass over n_samples (at least 2) makes."""
+        whole, rest = divmod(n_samples, self.batch_size)
+        return whole + (rest > 1 or whole == 0)
+
+    def n_steps(self, n_samples: int) -> int:
+        """Returns the optimiser steps to make on n_samples used training samples."""
         if self.epochs is not None:
-            return self.epochs
-        return max(1, round(self.steps / math.ceil(n_samples / self.batch_size)))
+            return self.epochs * self.steps_per_epoch(n_samples)
+        return self.steps

@@ -1,0 +1,11 @@
+"""Training backends: one interface; which one trained a network is recorded per evaluation."""
+
+from evonas.registry import Registry
+
+BACKENDS = Registry(
+    "backend",
+    "evonas.proxy.backends",
+    {
+        "torch": "evonas.proxy.backends.torch:TorchBackend",
+    },
+)

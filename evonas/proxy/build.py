@@ -1,0 +1,248 @@
+"""An ArchSpec as a PyTorch module, for training or as it is deployed.
+
+A 1-D signal runs as an image of height 1, and every image in channels-last memory: on one thread
+that made a step 1.1-1.3 times faster than torch.nn.Conv1d on networks of 8 to 16 channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from evonas.arch.ops import (
+    Activation,
+    Add,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAveragePool,
+    Input,
+    LastStep,
+    Pool,
+    Shape,
+)
+from evonas.arch.spec import ArchSpec
+from evonas.errors import SpecError, UnsupportedOpError, unknown_name
+from evonas.proxy.weights import (
+    BATCH_NORM_EPS,
+    Weights,
+    fold,
+    folded_norms,
+    initial_weights,
+    kernel_shape,
+)
+
+MOMENTUM = 0.1
+"""Share of a batch in a batch norm's running statistics, as in torch.nn.BatchNorm2d."""
+
+
+class Network(nn.Module):
+    """The network of a spec; node i with weights is its child "node{i}".
+
+    Args:
+        spec: The network.
+        deployed: Whether foldable batch norms are left out and every Conv and Dense has a bias.
+    """
+
+    def __init__(self, spec: ArchSpec, deployed: bool = False) -> None:
+        super().__init__()
+        self.spec = spec
+        self.deployed = deployed
+        left_out = folded_norms(spec) if deployed else {}
+        slots: list[int] = []
+        self._plan: list[tuple[nn.Module, tuple[int, ...]]] = []
+        for index, node in enumerate(spec.nodes):
+            if index in left_out:
+                slots.append(slots[left_out[index]])
+                continue
+            shapes = tuple(spec.shapes[i] for i in node.inputs)
+            layer = _layer(node.op, shapes, deployed)
+            self.add_module(f"node{index}", layer)
+            self._plan.append((layer, tuple(slots[i] for i in node.inputs)))
+            slots.append(len(self._plan) - 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns (batch, num_outputs) for x (batch, *input_shape)."""
+        if x.shape[1:] != self.spec.input_shape:
+            raise ValueError(
+                f"Expected an input of shape (batch, {', '.join(map(str, self.spec.input_shape))})"
+                f", got {tuple(x.shape)}."
+            )
+        values: list[Tensor] = []
+        for layer, sources in self._plan:
+            values.append(layer(*[values[i] for i in sources]) if sources else layer(x))
+        return values[-1]
+
+
+class _Input(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 2:
+            return x
+        image = x.unsqueeze(2) if x.dim() == 3 else x  # (batch, channels, height, width)
+        return image.contiguous(memory_format=torch.channels_last)
+
+
+class _Conv(nn.Module):
+    def __init__(self, op: Conv, x: Shape, bias: bool) -> None:
+        super().__init__()
+        shape = kernel_shape(op, x)
+        self.weight = nn.Parameter(torch.empty(shape, memory_format=torch.channels_last))
+        self.bias = nn.Parameter(torch.empty(shape[0])) if bias else None
+        (top, bottom), (left, right) = ((0, 0),) * (2 - len(op.pads)) + op.pads
+        # The convolution pads both sides alike for free; only the rest costs a copy.
+        self._padding = (min(top, bottom), min(left, right))
+        rest = [left, right, top, bottom]
+        self._rest = [n - self._padding[1] for n in rest[:2]]
+        self._rest += [n - self._padding[0] for n in rest[2:]]
+        self._pads = any(self._rest)
+        self._stride, self._dilation = _image(op.stride), _image(op.dilation)
+        self._groups = op.groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._pads:
+            x = functional.pad(x, self._rest)
+        return torch.conv2d(
+            x, self.weight, self.bias, self._stride, self._padding, self._dilation, self._groups
+        )
+
+
+class _Dense(nn.Module):
+    def __init__(self, op: Dense, x: Shape, bias: bool) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(kernel_shape(op, x)))
+        self.bias = nn.Parameter(torch.empty(op.out_features)) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight, self.bias)
+
+
+class _BatchNorm(nn.Module):
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.bias = nn.Parameter(torch.empty(channels))
+        self.register_buffer("running_mean", torch.empty(channels))
+        self.register_buffer("running_var", torch.empty(channels))
+        self.momentum = MOMENTUM
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.batch_norm(
+            x, self.weight, self.bias, self.running_mean, self.running_var,
+            self.training, self.momentum, BATCH_NORM_EPS, False,
+        )  # fmt: skip
+
+
+class _Function(nn.Module):
+    """A layer without weights."""
+
+    def __init__(self, function: Callable[..., Tensor], *arguments: Any) -> None:
+        super().__init__()
+        self._function = function
+        self._arguments = arguments
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self._function(*inputs, *self._arguments)
+
+
+def _image(sizes: Shape) -> Shape:
+    return (1,) * (2 - len(sizes)) + sizes
+
+
+def _global_mean(x: Tensor) -> Tensor:
+    # By the channels-last view, so that the gradient comes back channels-last as well: a step of
+    # a small TCN on (1, 140) took 1.6 ms instead of 2.0.
+    return x.permute(0, 2, 3, 1).mean((1, 2))  # (batch, channels)
+
+
+def _last_step(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1)[:, 0, -1]  # (batch, channels); the view for the same reason
+
+
+_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "relu6": functional.relu6,
+}
+_POOLINGS: dict[str, Callable[..., Tensor]] = {
+    "average": functional.avg_pool2d,
+    "max": functional.max_pool2d,
+}
+
+LAYERS: dict[type, Callable[[Any, tuple[Shape, ...], bool], nn.Module]] = {
+    Input: lambda op, shapes, deployed: _Input(),
+    Conv: lambda op, shapes, deployed: _Conv(op, shapes[0], op.bias or deployed),
+    Dense: lambda op, shapes, deployed: _Dense(op, shapes[0], op.bias or deployed),
+    BatchNorm: lambda op, shapes, deployed: _BatchNorm(shapes[0][0]),
+    Activation: lambda op, shapes, deployed: _Function(_ACTIVATIONS[op.function]),
+    Pool: lambda op, shapes, deployed: _Function(
+        _POOLINGS[op.kind], _image(op.kernel), _image(op.stride)
+    ),
+    GlobalAveragePool: lambda op, shapes, deployed: _Function(_global_mean),
+    LastStep: lambda op, shapes, deployed: _Function(_last_step),
+    Flatten: lambda op, shapes, deployed: _Function(torch.flatten, 1),
+    Add: lambda op, shapes, deployed: _Function(torch.add),
+}
+"""Operator -> its layer, given the operator, its input shapes and whether it is deployed."""
+
+
+def _layer(op: object, shapes: tuple[Shape, ...], deployed: bool) -> nn.Module:
+    if type(op) not in LAYERS:
+        known = (kind.__name__ for kind in LAYERS)
+        raise UnsupportedOpError(
+            unknown_name("operator of PyTorch modules", type(op).__name__, known)
+        )
+    return LAYERS[type(op)](op, shapes, deployed)
+
+
+def build(spec: ArchSpec, deployed: bool = False, seed: int = 0) -> Network:
+    """Returns the spec as a module, in training mode, with the initial weights of a seed.
+
+    Torch's random numbers are neither used nor changed. Under ``torch.device("meta")`` there are
+    shapes alone.
+
+    Args:
+        spec: The network.
+        deployed: Batch norms folded where they can be, a bias on every Conv and Dense, as the
+            costs count it.
+        seed: Of the initial weights.
+
+    Raises:
+        UnsupportedOpError: The spec has an operator that no layer is known for.
+    """
+    model = Network(spec, deployed)
+    if not any(tensor.is_meta for tensor in model.state_dict().values()):
+        weights = initial_weights(spec, seed)
+        load_weights(model, fold(spec, weights) if deployed else weights)
+    return model
+
+
+def load_weights(model: nn.Module, weights: Weights) -> None:
+    """Copies weights into a module; names and shapes must be those of its state dict.
+
+    Raises:
+        SpecError: They are not.
+    """
+    state = model.state_dict()
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    given = {name: tuple(array.shape) for name, array in weights.items()}
+    if shapes != given:
+        name = next(n for n in sorted({*shapes, *given}) if shapes.get(n) != given.get(n))
+        raise SpecError(
+            f"Weights of another network: {name} is {given.get(name, 'absent')}, expected "
+            f"{shapes.get(name, 'absent')}."
+        )
+    with torch.no_grad():
+        for name, tensor in state.items():
+            tensor.copy_(torch.tensor(weights[name]))
+
+
+def read_weights(model: nn.Module) -> Weights:
+    """Returns copies of a module's weights, by their names in its state dict."""
+    return {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}

@@ -1,0 +1,154 @@
+"""Weights as numpy arrays: how they start, and how batch norms fold into them.
+
+Names are those of the torch module's state dict: "node3.weight" belongs to node 3 of the spec.
+A Conv has weight (out_channels, in_channels / groups, height, width), with height 1 for a 1-D
+signal, and bias (out_channels,); a Dense has weight (out_features, in_features) and bias
+(out_features,); a BatchNorm has weight, bias, running_mean and running_var, each (channels,).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evonas.arch.ops import BatchNorm, Conv, Dense, Op, Shape
+from evonas.arch.spec import ArchSpec
+from evonas.errors import SpecError
+from evonas.proxy.batches import INITIAL, generator
+from evonas.tasks.splits import Splits
+
+Array = npt.NDArray[Any]
+Weights = dict[str, Array]
+
+BATCH_NORM_EPS = 1e-5
+"""Added to the variance, as in torch.nn.BatchNorm2d."""
+
+
+def kernel_shape(op: Conv | Dense, x: Shape) -> Shape:
+    """Returns the shape of the weight of a Conv or Dense that reads a tensor of shape x."""
+    if isinstance(op, Dense):
+        return (op.out_features, x[0])
+    ones = (1,) * (2 - len(op.kernel))
+    return (op.out_channels, x[0] // op.groups, *ones, *op.kernel)
+
+
+def initial_weights(spec: ArchSpec, seed: int) -> Weights:
+    """Returns the weights that a training starts from, float32, a function of spec and seed alone.
+
+    Kernels, matrices and their biases are uniform in +-1 / sqrt(fan_in), as PyTorch's own layers
+    start; batch norms start as the identity.
+    """
+    rng = generator(seed, INITIAL)
+    weights: Weights = {}
+    for index, node in enumerate(spec.nodes):
+        name, op = f"node{index}", node.op
+        if isinstance(op, Conv | Dense):
+            shape = kernel_shape(op, spec.shapes[node.inputs[0]])
+            bound = 1 / math.sqrt(math.prod(shape[1:]))
+            weights[f"{name}.weight"] = rng.uniform(-bound, bound, shape).astype(np.float32)
+            if op.bias:
+                weights[f"{name}.bias"] = rng.uniform(-bound, bound, shape[0]).astype(np.float32)
+        elif isinstance(op, BatchNorm):
+            channels = spec.shapes[index][0]
+            for part in ("weight", "running_var"):
+                weights[f"{name}.{part}"] = np.ones(channels, np.float32)
+            for part in ("bias", "running_mean"):
+                weights[f"{name}.{part}"] = np.zeros(channels, np.float32)
+    return weights
+
+
+def folded_norms(spec: ArchSpec) -> dict[int, int]:
+    """Returns, for every BatchNorm that folds, the node whose weights take it in.
+
+    It folds where it reads a Conv or Dense that nothing else reads.
+    """
+    return {
+        index: source
+        for index, node in enumerate(spec.nodes)
+        for source in node.inputs
+        if isinstance(node.op, BatchNorm)
+        and isinstance(spec.nodes[source].op, Conv | Dense)
+        and spec.consumers[source] == (index,)
+    }
+
+
+def fold(spec: ArchSpec, weights: Weights) -> Weights:
+    """Returns the deployed network's weights: batch norms folded, a bias on every Conv and Dense.
+
+    The outputs are those of the trained network in evaluation mode. Computed in float64, returned
+    in the type of each kernel.
+
+    Args:
+        spec: The network.
+        weights: Of the trained module; not changed.
+    """
+    norm_after = {source: norm for norm, source in folded_norms(spec).items()}
+    folded: Weights = {}
+    for index, node in enumerate(spec.nodes):
+        name = f"node{index}"
+        if isinstance(node.op, Conv | Dense):
+            kernel = weights[f"{name}.weight"]
+            bias = weights.get(f"{name}.bias", np.zeros(len(kernel)))
+            gain, shift = _affine(weights, norm_after.get(index), len(kernel))
+            wide = gain.reshape(-1, *(1,) * (kernel.ndim - 1)) * kernel
+            folded[f"{name}.weight"] = wide.astype(kernel.dtype)
+            folded[f"{name}.bias"] = (gain * bias + shift).astype(kernel.dtype)
+        elif index not in norm_after.values():
+            prefix = f"{name}."
+            folded |= {key: array for key, array in weights.items() if key.startswith(prefix)}
+    return folded
+
+
+def _affine(weights: Weights, norm: int | None, channels: int) -> tuple[Array, Array]:
+    """Returns the gain and shift of a batch norm in evaluation mode, float64; 1 and 0 of none."""
+    if norm is None:
+        return np.ones(channels), np.zeros(channels)
+    weight, bias, mean, variance = (
+        weights[f"node{norm}.{part}"].astype(np.float64)
+        for part in ("weight", "bias", "running_mean", "running_var")
+    )
+    gain = weight / np.sqrt(variance + BATCH_NORM_EPS)
+    return gain, bias - gain * mean
+
+
+def scale_output(spec: ArchSpec, weights: Weights, mean: float, std: float) -> Weights:
+    """Returns the weights of the network whose outputs are std * outputs + mean.
+
+    So a network that learned a standardised target answers in the target's natural unit, and no
+    reader of its weights needs to know the scale.
+
+    Args:
+        spec: A network that ends in a Dense with a bias.
+        weights: Of the training module; not changed.
+        mean: Of the target.
+        std: Of the target.
+    """
+    kernel, bias = (f"node{len(spec.nodes) - 1}.{part}" for part in ("weight", "bias"))
+    scaled = dict(weights)
+    scaled[kernel] = (std * weights[kernel].astype(np.float64)).astype(weights[kernel].dtype)
+    scaled[bias] = (std * weights[bias].astype(np.float64) + mean).astype(weights[bias].dtype)
+    return scaled
+
+
+def check_task(spec: ArchSpec, splits: Splits) -> None:
+    """Checks that a network fits a task.
+
+    Raises:
+        SpecError: Its input or output is of another shape; or the target is a number and the last
+            node has no bias to take in the target's scale.
+    """
+    expected = splits.input_shape, (splits.num_outputs,)
+    if (spec.input_shape, spec.output_shape) != expected:
+        raise SpecError(
+            f"Expected a network from {expected[0]} to {expected[1]} for this task, got one from "
+            f"{spec.input_shape} to {spec.output_shape}."
+        )
+    op: Op = spec.nodes[-1].op
+    if splits.is_regression and not (isinstance(op, Dense) and op.bias):
+        raise SpecError(
+            f"Expected a network for regression to end in a Dense with a bias, got "
+            f"{type(op).__name__}."
+        )
