@@ -120,6 +120,11 @@ class LoweredOp:
         """Number of weights and biases."""
         return self.weights + self.biases
 
+    @property
+    def scaled_channels(self) -> int:
+        """Channels with a quantisation of their own; a dense layer has one for all of its own."""
+        return 0 if self.kind == "dense" else self.biases
+
 
 @dataclass(frozen=True)
 class LoweredGraph:

@@ -101,7 +101,7 @@ def arena_head_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
 
 def runtime_ram_bytes(graph: LoweredGraph) -> int:
     """Returns the RAM of TFLite Micro beside tensors and scratch: arena tail and interpreter."""
-    channels = sum(op.biases for op in graph.ops)
+    channels = sum(op.scaled_channels for op in graph.ops)
     tail = TAIL_BYTES + TAIL_BYTES_PER_OP * len(graph.ops) + TAIL_BYTES_PER_CHANNEL * channels
     return tail + INTERPRETER_BYTES
 

@@ -9,6 +9,12 @@ def test_a_file_holds_weights_biases_and_24_bytes_of_quantisation_a_channel(buil
     assert model_bytes(spec) == 96 + 8 * 4 + 8 * 24 + FILE_BYTES + FILE_BYTES_PER_OP
 
 
+def test_a_dense_layer_has_one_scale_for_all_of_its_outputs(builder):
+    spec = builder.finish(builder.dense(builder.input((10,)), 5))
+
+    assert model_bytes(spec) == 50 + 5 * 4 + FILE_BYTES + FILE_BYTES_PER_OP
+
+
 def test_a_measured_file_of_one_convolution_is_met_within_a_tenth(builder):
     # mcu_layer_cycles.csv: 3x1 over (128, 9, 1) to 12 channels, stride (2, 1): 1664 bytes
     x = builder.input((1, 128, 9))
