@@ -14,11 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evonas.arch.ops import BatchNorm, Conv, Dense, Op, Shape
+from evonas.arch.ops import BatchNorm, Conv, Dense, Shape
 from evonas.arch.spec import ArchSpec
-from evonas.errors import SpecError
 from evonas.proxy.batches import INITIAL, generator
-from evonas.tasks.splits import Splits
 
 Array = npt.NDArray[Any]
 Weights = dict[str, Array]
@@ -131,24 +129,3 @@ def scale_output(spec: ArchSpec, weights: Weights, mean: float, std: float) -> W
     scaled[kernel] = (std * weights[kernel].astype(np.float64)).astype(weights[kernel].dtype)
     scaled[bias] = (std * weights[bias].astype(np.float64) + mean).astype(weights[bias].dtype)
     return scaled
-
-
-def check_task(spec: ArchSpec, splits: Splits) -> None:
-    """Checks that a network fits a task.
-
-    Raises:
-        SpecError: Its input or output is of another shape; or the target is a number and the last
-            node has no bias to take in the target's scale.
-    """
-    expected = splits.input_shape, (splits.num_outputs,)
-    if (spec.input_shape, spec.output_shape) != expected:
-        raise SpecError(
-            f"Expected a network from {expected[0]} to {expected[1]} for this task, got one from "
-            f"{spec.input_shape} to {spec.output_shape}."
-        )
-    op: Op = spec.nodes[-1].op
-    if splits.is_regression and not (isinstance(op, Dense) and op.bias):
-        raise SpecError(
-            f"Expected a network for regression to end in a Dense with a bias, got "
-            f"{type(op).__name__}."
-        )

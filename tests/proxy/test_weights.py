@@ -3,10 +3,8 @@ import pytest
 import torch
 
 from evonas.arch import SpecBuilder
-from evonas.errors import SpecError
 from evonas.proxy.build import build, load_weights
 from evonas.proxy.weights import (
-    check_task,
     fold,
     folded_norms,
     initial_weights,
@@ -73,18 +71,3 @@ def test_a_scaled_output_is_in_the_targets_unit(tiny, numbers):
     load_weights(model, scale_output(spec, weights, mean=7.0, std=3.0))
 
     torch.testing.assert_close(model(x), 3 * standardised + 7)
-
-
-def test_a_network_of_another_shape_is_refused(tiny, classes):
-    with pytest.raises(SpecError, match=r"\(3, 12\)"):
-        check_task(tiny((3, 13), 3), classes)
-    with pytest.raises(SpecError, match=r"\(3,\)"):
-        check_task(tiny((3, 12), 4), classes)
-
-
-def test_regression_needs_an_output_bias(numbers):
-    b = SpecBuilder()
-    spec = b.finish(b.dense(b.flatten(b.input((2, 10))), 1, bias=False))
-
-    with pytest.raises(SpecError, match="bias"):
-        check_task(spec, numbers)

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from evonas.arch.ops import Dense, Op
 from evonas.arch.spec import ArchSpec
+from evonas.errors import DataError, SpecError
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.result import TrainResult
 from evonas.proxy.weights import Weights
@@ -39,6 +41,7 @@ class AbstractBackend(ABC):
         Raises:
             SpecError: The network does not fit the task or has an operator that this backend lacks.
             ConfigError: The recipe's loss does not suit the task.
+            DataError: There are too few samples to train or to judge.
         """
 
     @abstractmethod
@@ -52,3 +55,27 @@ class AbstractBackend(ABC):
             weights: As fit returned them.
             X: (n, channels, length) or (n, channels, height, width), normalised.
         """
+
+
+def check_task(spec: ArchSpec, splits: Splits) -> None:
+    """Checks at a backend's door that a network fits a task.
+
+    Raises:
+        SpecError: Its input or output is of another shape; or the target is a number and the last
+            node has no bias to take in the target's scale.
+        DataError: The validation part is empty.
+    """
+    if not len(splits.val):
+        raise DataError("Expected validation samples to judge a network by, got none.")
+    expected = splits.input_shape, (splits.num_outputs,)
+    if (spec.input_shape, spec.output_shape) != expected:
+        raise SpecError(
+            f"Expected a network from {expected[0]} to {expected[1]} for this task, got one from "
+            f"{spec.input_shape} to {spec.output_shape}."
+        )
+    op: Op = spec.nodes[-1].op
+    if splits.is_regression and not (isinstance(op, Dense) and op.bias):
+        raise SpecError(
+            f"Expected a network for regression to end in a Dense with a bias, got "
+            f"{type(op).__name__}."
+        )

@@ -22,9 +22,10 @@ from torch.nn import functional
 
 from evonas.arch.ops import Dense
 from evonas.arch.spec import ArchSpec
-from evonas.proxy.backends.backend import AbstractBackend
+from evonas.proxy.backends.backend import AbstractBackend, check_task
 from evonas.proxy.batches import DROPOUT, Indices, batches, generator, used_samples
 from evonas.proxy.build import Network, build, load_weights, read_weights
+from evonas.proxy.divergence import DivergenceWatch
 from evonas.proxy.losses import (
     class_weights,
     loss_kind,
@@ -35,7 +36,7 @@ from evonas.proxy.losses import (
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.result import TrainResult
 from evonas.proxy.schedule import learning_rates
-from evonas.proxy.weights import Weights, check_task, scale_output
+from evonas.proxy.weights import Weights, scale_output
 from evonas.tasks.metrics import Metric, predictions
 from evonas.tasks.splits import Splits
 
@@ -43,11 +44,8 @@ BETAS = (0.9, 0.999)
 ADAM_EPS = 1e-8
 """AdamW's constants, as in torch.optim.AdamW."""
 
-DIVERGED = 10.0
-"""A pass whose mean loss exceeds this many times the first step's loss has diverged."""
-
 CHUNK = 128
-"""Samples that are evaluated at a time."""
+"""Samples that are evaluated at a time: their activations stay in a core's cache."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -172,25 +170,18 @@ def _train(
         seed: Of the order of samples and dropout.
     """
     optimiser = FlatAdamW(model, recipe.weight_decay)
-    per_epoch = recipe.steps_per_epoch(len(samples))
+    watch = DivergenceWatch(recipe.steps_per_epoch(len(samples)))
     rates = learning_rates(recipe, recipe.n_steps(len(samples))).tolist()
-    limit, total = math.inf, 0.0
     steps = zip(rates, batches(samples, recipe, seed), strict=True)
-    with _dropout(model, recipe.dropout, seed):
+    with _dropout(model, recipe.dropout, seed), torch.enable_grad():
         for step, (rate, batch) in enumerate(steps, 1):
             optimiser.zero_grad()
             value = loss(model(torch.from_numpy(X[batch])), torch.from_numpy(y[batch]))
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step(rate)
-            total += value.item()
-            if not math.isfinite(total):
-                return step, f"diverged: the loss is {value.item()} at step {step}"
-            if step == 1:
-                limit = DIVERGED * total
-            if step % per_epoch == 0:
-                mean, total = total / per_epoch, 0.0
-                if mean > limit:
-                    return step, f"diverged: the mean loss of a pass is {mean:.3g} at step {step}"
+            error = watch.verdict(value.item())
+            if error is not None:
+                return step, error
     return len(rates), None
 
 
