@@ -67,8 +67,13 @@ def unit_of(axis: Axis, values: FloatArray) -> tuple[float, str]:
     units = UNITS[axis.dimension]
     if len(known) == 0:
         return units[-1] if axis.dimension == "second" else units[0]
-    middle = math.sqrt(float(known.min()) * float(known.max())) if axis.is_log else known.max()
-    fitting = [unit for unit in units if unit[0] <= middle]
+    if axis.dimension == "count":  # nobody reads 0.05 thousand
+        typical = float(known.min())
+    elif axis.is_log:
+        typical = 5 * math.sqrt(float(known.min() * known.max()))
+    else:
+        typical = float(known.max())
+    fitting = [unit for unit in units if unit[0] <= typical]
     return fitting[-1] if fitting else units[0]
 
 

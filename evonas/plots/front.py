@@ -13,7 +13,7 @@ from evonas.plots.axes import Axis, objective_axis
 from evonas.plots.canvas import SMALL_PT, head, new_figure
 from evonas.plots.plot import Plot
 from evonas.plots.rival import opened_rival
-from evonas.study.final import test_metric
+from evonas.study.final import metric_on_test
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,8 +135,8 @@ def caption(data: FrontData) -> str:
     parts += [f"{counts['infeasible']} beyond a limit"] if counts["infeasible"] else []
     parts += [f"{counts['failed']} failed"] if counts["failed"] else []
     parts += [f"{counts['waiting']} not trained yet"] if counts["waiting"] else []
-    n_above = front_panel.n_above(data)
-    parts += [f"{n_above} above the axis"] if n_above else []
+    n_above = int(front_panel.is_above(data).sum())
+    parts += [f"{n_above} drawn at the upper edge"] if n_above else []
     return ", ".join(parts)
 
 
@@ -162,7 +162,7 @@ def _points(axes: Sequence[Axis], trials: Sequence[Trial]) -> FloatArray:
 
 
 def _test(trial: Trial) -> float:
-    metric = test_metric(trial)
+    metric = metric_on_test(trial)
     return np.nan if metric is None else metric
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from evonas.pareto import FloatArray, non_dominated
 from evonas.plots.axes import set_axis
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from evonas.plots.front import FrontData
 
-_SEED_SIZE = 150.0
+_ROOM_ABOVE = 2.0
+"""How far the vertical axis reaches above the highest network that was trained in full."""
 
 
 def draw(data: FrontData, ax: Axes, panel: int) -> None:
@@ -42,10 +44,14 @@ def draw(data: FrontData, ax: Axes, panel: int) -> None:
     x = panel + 1
     groups = (data.explored, data.candidates, data.front, data.random, data.seed[None])
     set_axis(ax, "x", data.axes[x], np.concatenate([points[:, x] for points in groups]))
-    set_axis(ax, "y", data.axes[0], _heights(data))
+    above = is_above(data)
+    shown = data.explored[~above]
+    set_axis(ax, "y", data.axes[0], np.concatenate([shown[:, 0], _telling_heights(data)]))
     is_trained = data.axes[0].name == "error"
-    _dots(ax, data.explored[:, [x, 0]], "tried (proxy value)" if is_trained else "tried",
+    _dots(ax, shown[:, [x, 0]], "tried (proxy value)" if is_trained else "tried",
           s=11, color=PALE, linewidths=0, zorder=1.5)  # fmt: skip
+    if above.any():
+        _above(ax, data.explored[above, x])
     _stairs(ax, data.random[:, [x, 0]], "front of random search", PURPLE, 1.2, "--")
     _dots(ax, data.candidates[:, [x, 0]], "trained in full",
           s=26, facecolors="white", edgecolors=BLUE, linewidths=0.9, zorder=2.5)  # fmt: skip
@@ -56,7 +62,7 @@ def draw(data: FrontData, ax: Axes, panel: int) -> None:
     _dots(ax, tests, "front, test", s=20, color=GREEN, marker="x", linewidths=1.1, zorder=3.5)
     _dots(ax, np.array([[data.seed[x], data.seed_test]]), "seed network, test",
           s=30, color=VERMILLION, marker="x", linewidths=1.3, zorder=3.5)  # fmt: skip
-    _dots(ax, data.seed[None][:, [x, 0]], "seed network", s=_SEED_SIZE, color=VERMILLION,
+    _dots(ax, data.seed[None][:, [x, 0]], "seed network", s=150, color=VERMILLION,
           marker="*", edgecolors="white", linewidths=0.8, zorder=5)  # fmt: skip
     _mark_recommended(data, ax, x)
     if not ax.collections:
@@ -74,32 +80,29 @@ def legend_entries(panels: Sequence[Axes]) -> tuple[list[Any], list[str]]:
     return list(entries.values()), list(entries)
 
 
-def n_above(data: FrontData) -> int:
-    """Returns how many explored trials lie above the vertical axis."""
-    return int(np.sum(data.explored[:, 0] > _top(data)))
+def is_above(data: FrontData) -> npt.NDArray[np.bool_]:
+    """Returns which explored trials (n,) lie above the vertical axis.
 
-
-def _top(data: FrontData) -> float:
-    """Returns the highest value that is shown.
-
-    A training that diverged may be off by orders of magnitude: explored trials far above
-    everything that was trained in full, and above most others, do not stretch the axis.
+    Poor ones far above everything that was trained in full do not stretch the axis.
     """
-    kept = [*data.candidates[:, 0], *data.front[:, 0], *data.random[:, 0], *data.front_test]
-    known = np.array([*kept, data.seed[0], data.seed_test])
-    explored = data.explored[:, 0]
-    explored, known = explored[np.isfinite(explored)], known[np.isfinite(known)]
-    if len(explored) == 0 or data.axes[0].is_log:
-        return np.inf
-    usual = 3 * float(np.quantile(explored, 0.9))
-    return max(usual, float(known.max())) if len(known) else usual
+    tops = _telling_heights(data)
+    tops = tops[np.isfinite(tops)]
+    if len(tops) == 0 or data.axes[0].is_log:
+        return np.zeros(len(data.explored), dtype=bool)
+    top = _ROOM_ABOVE * float(tops.max())
+    return np.asarray(data.explored[:, 0] > top) if top > 0 else np.zeros(len(data.explored), bool)
 
 
-def _heights(data: FrontData) -> FloatArray:
-    explored = data.explored[:, 0]
+def _telling_heights(data: FrontData) -> FloatArray:
     groups = (data.candidates[:, 0], data.front[:, 0], data.random[:, 0], data.front_test)
-    single = [data.seed[0], data.seed_test]
-    return np.concatenate([explored[explored <= _top(data)], *groups, single])
+    return np.concatenate([*groups, [data.seed[0], data.seed_test]])
+
+
+def _above(ax: Axes, xs: FloatArray) -> None:
+    """Marks trials above the axis at its upper edge."""
+    edge = ax.get_xaxis_transform()
+    ax.scatter(xs, np.full(len(xs), 0.988), label="tried, above the axis", s=14, marker="^",
+               color=PALE, linewidths=0, zorder=1.5, transform=edge)  # fmt: skip
 
 
 def _dots(ax: Axes, points: FloatArray, label: str, **look: Any) -> None:

@@ -145,9 +145,10 @@ def _draw_cells(data: GenesData, ax: Axes, has_words: bool) -> Any:
     from matplotlib import colormaps
 
     ax.set_facecolor("#f4f4f4")
-    values = np.ma.array(data.position, mask=np.isnan(data.position))
     colours = colormaps["viridis"]
-    mesh = ax.pcolormesh(values, cmap=colours, vmin=0, vmax=1, edgecolors="white", linewidth=1)
+    mesh = ax.pcolormesh(
+        data.position, cmap=colours, vmin=0, vmax=1, edgecolors="white", linewidth=1
+    )
     for row, words in enumerate(data.choices):
         for column, word in enumerate(words):
             place = data.position[row, column]

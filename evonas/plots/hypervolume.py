@@ -75,7 +75,7 @@ def plot_hypervolume(data: HypervolumeData, ax: Axes | None = None) -> Axes:
             ax.plot(x, values, line, color=colour, linewidth=width, label=label,
                     drawstyle="steps-post", marker="o" if len(values) == 1 else None)  # fmt: skip
     _set_limits(ax, data)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     ax.set_xlabel("trained trials" if data.is_trained else "trials", fontsize=FONT_PT, color=INK)
     ax.set_ylabel("normalised hypervolume", fontsize=FONT_PT, color=INK)
     how = "proxy validation values" if data.is_trained else "costs"

@@ -1,0 +1,244 @@
+"""report.md: what a study found, for people to read."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evonas.cost import cost_report
+from evonas.plots import PLOTS
+from evonas.plots.axes import readable
+from evonas.runner.report_card import card, cell, share_of_device, show, table
+from evonas.study.final import metric_on_test
+from evonas.study.study import Study
+from evonas.study.trial import Trial
+from evonas.units import format_duration, format_quantity
+
+FIGURES = {
+    "front": "Trials, candidates trained in full, and the front",
+    "hypervolume": "Hypervolume over trials",
+    "genes": "Genes of the networks on the front",
+}
+"""Figures in the order of the report, and what each shows; further registered ones follow."""
+
+KERNELS = {"cmsis_nn": "CMSIS-NN", "tflm_reference": "TFLite Micro's reference"}
+LINE_LENGTH = 96
+MOST_CHANNELS = 16
+"""Normalisation is listed for inputs of at most so many channels."""
+
+
+def write_report(study: Study) -> Path:
+    """Writes report.md into a study's folder, from its record, summary.json and its figures.
+
+    What is not known, in an unfinished study or without a summary, is left out.
+    """
+    summary, front = study.summary(), study.front()
+    recommended = study.recommend() if front else None
+    sections = [
+        [f"# {study.config.study.name}"],
+        _overview(study, summary),
+        ["## The front", *_front(study, front, recommended)],
+        ["## Recommended network", *_recommendation(study, recommended)] if recommended else [],
+        ["## How the search went", *_search(study, summary)],
+        ["## Data", *_data(study)],
+        ["## Networks on the front"] if front else [],
+        *(card(study, trial, trial == recommended) for trial in front),
+        ["## Again", *_again(study, summary)],
+    ]
+    lines = [line for section in sections if section for line in [*section, ""]]
+    path = study.directory / "report.md"
+    unfinished = path.with_suffix(".md.part")
+    unfinished.write_text("\n".join(lines), encoding="utf-8")
+    unfinished.replace(path)
+    return path
+
+
+def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
+    config, problem, splits = study.config, study.problem, study.splits
+    costs = cost_report(problem.space.seed, problem.device, problem.runtime)
+    objectives = [_title(study, o.name) for o in problem.objectives]
+    limits = [
+        f"{readable(limit.name)} ≤ {show(study, limit.name, limit.value)} ({limit.source})"
+        for limit in problem.limits
+    ]
+    shape = " × ".join(map(str, splits.input_shape))
+    outputs = "a number" if splits.is_regression else f"{splits.num_outputs} classes"
+    counts = {state: sum(t.state == state for t in study.trials()) for state in _STATES}
+    tried = ", ".join(f"{n} {_STATES[state]}" for state, n in counts.items() if n)
+    device = problem.device
+    kernels = KERNELS.get(costs.kernel_library, costs.kernel_library)
+    return _paragraph(
+        f"Task {_task_name(study)}: from {shape} inputs to {outputs}; {len(splits.train)} "
+        f"training, {len(splits.val)} validation and {len(splits.test)} test samples; the metric "
+        f"is {readable(problem.metric.name)}.",
+        f"The {config.space.kind} space around the seed network has about "
+        f"10^{problem.space.genes.log10_size:.1f} genomes; {config.search.searcher} minimised "
+        f"{_listed(objectives)}.",
+        f"Limits: {_listed(limits)}.",
+        f"Trials: {tried or 'none yet'}.",
+        f"Device: {device.name} ({device.title}, {device.core}, {device.clock_hz / 1e6:g} MHz), "
+        f"runtime {problem.runtime} with {kernels} kernels; how its latency is modelled: "
+        f"{costs.accuracy}.",
+        _duration(summary.get("seconds") or {}),
+    )
+
+
+_STATES = {
+    "complete": "feasible and evaluated",
+    "infeasible": "beyond a limit and never trained",
+    "failed": "failed",
+    "waiting": "not trained yet",
+}
+
+
+def _duration(seconds: dict[str, float]) -> str:
+    words = {"search": "search", "final": "full training", "cpu": "CPU time of all trainings"}
+    parts = [f"{words[key]} {format_duration(seconds[key])}" for key in words if key in seconds]
+    return f"Time: {', '.join(parts)}." if parts else ""
+
+
+def _front(study: Study, front: Sequence[Trial], recommended: Trial | None) -> list[str]:
+    lines = ["", *_figure(study, "front"), ""]
+    if not front:
+        return [*lines, "No network is on the front yet."]
+    names = _columns(study)
+    has_test = study.problem.needs_training and len(study.splits.test) > 0
+    metric = readable(study.problem.metric.name)
+    titles = ["network", *(_title(study, name) for name in names)]
+    rows = [_row(study, trial, names, trial == recommended) for trial in front]
+    seed = study.seed_trial()
+    numbers = [trial.number for trial in front]
+    if seed.number in numbers:
+        rows[numbers.index(seed.number)][0] += " (seed network)"
+    else:
+        rows.append(_row(study, seed, names, False, "seed network"))
+    if not has_test:
+        rows = [row[:-1] for row in rows]
+    lines += table([*titles, *([f"test {metric}"] if has_test else [])], rows)
+    lines += ["", "Bold: the recommended network."]
+    if study.problem.needs_training:
+        mean = ", means over their trainings" if study.config.final.seeds > 1 else ""
+        lines += [f"Errors are those after full training{mean}."]
+        lines += ["The seed network was trained with the same recipe."]
+    if has_test:
+        lines += ["The test part was scored once, after the front was chosen by validation."]
+    return lines
+
+
+def _columns(study: Study) -> list[str]:
+    names = [objective.name for objective in study.problem.objectives]
+    names += ["error"] if study.problem.needs_training else []
+    return list(dict.fromkeys([*names, "model_bytes", "params", "macs"]))
+
+
+def _row(
+    study: Study, trial: Trial, names: Sequence[str], is_bold: bool, name: str | None = None
+) -> list[str]:
+    cells = [name or str(trial.number), *(show(study, n, trial.values.get(n)) for n in names)]
+    cells.append(show(study, "error", metric_on_test(trial)))
+    return [f"**{text}**" for text in cells] if is_bold else cells
+
+
+def _recommendation(study: Study, trial: Trial) -> list[str]:
+    seed = study.seed_trial()
+    lines = _paragraph(
+        f"Trial {trial.number}, the knee of the front: of its networks the nearest to the ideal,",
+        "which has an error of 0 and" if study.problem.needs_training else "which has",
+        "the smallest costs that the space can reach.",
+        "Distances are measured in the box from the ideal to",
+        "a constant prediction's error and" if study.problem.needs_training else "",
+        "the seed network's costs, with costs on logarithmic scales.",
+    )
+    names = [n for n in _columns(study) if n in trial.values and n in seed.values]
+    rows = []
+    for name in names:
+        here, there = trial.values[name], seed.values[name]
+        ratio = _ratio(there / here) if name != "error" and here > 0 else ""
+        rows.append([_title(study, name), show(study, name, here), show(study, name, there), ratio])
+    tests = [metric_on_test(trial), metric_on_test(seed)]
+    if None not in tests:
+        title = f"test {readable(study.problem.metric.name)}"
+        rows.append([title, *(show(study, "error", value) for value in tests), ""])
+    titles = ["", f"trial {trial.number}", "seed network", "seed / trial"]
+    shares = [f"- {line}" for line in share_of_device(study, trial)]
+    return ["", *lines, "", *table(titles, rows), "", *shares]
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.3g}×" if value < 1000 else f"{format_quantity(value, 'count')}×"
+
+
+def _search(study: Study, summary: dict[str, Any]) -> list[str]:
+    lines: list[str] = [""]
+    if summary.get("hypervolume") is not None:
+        lines += [f"- Hypervolume of the front: {summary['hypervolume']:.3f}, the share of the box"]
+        lines += ["  between the ideal and the seed network's costs that it dominates."]
+    rival = summary.get("random") or {}
+    if rival.get("hypervolume") is not None:
+        lines += [
+            f"- Random search with the same budget and trainings: {rival['hypervolume']:.3f}."
+        ]
+    rank = summary.get("rank_correlation") or {}
+    if rank.get("proxy_final") is not None:
+        lines += ["- Proxy against full training: Spearman correlation"]
+        lines += [f"  {rank['proxy_final']:.2f} over {rank['n']} networks."]
+    if rank.get("final_final") is not None:
+        lines += [f"  Two full trainings with different seeds agree at {rank['final_final']:.2f}."]
+    names = [*FIGURES, *(name for name in PLOTS.names() if name not in FIGURES)]
+    for name in names[1:]:
+        lines += ["", *_figure(study, name)]
+    return lines
+
+
+def _figure(study: Study, name: str) -> list[str]:
+    if not (study.directory / "figures" / f"{name}.png").is_file():
+        return []
+    return [f"![{FIGURES.get(name, readable(name))}](figures/{name}.png)"]
+
+
+def _data(study: Study) -> list[str]:
+    splits = study.splits
+    lines = [""] if splits.notes else []
+    lines += [f"- {' '.join(note.split())}" for note in splits.notes]
+    mean, std = splits.normalisation.mean, splits.normalisation.std
+    lines += ["", "Inputs are normalised per channel, (x − mean) / std, fitted on the training"]
+    lines += [f"part alone ({len(mean)} channels)."]
+    if len(mean) <= MOST_CHANNELS:
+        rows = [
+            [str(i), f"{m:.6g}", f"{s:.6g}"] for i, (m, s) in enumerate(zip(mean, std, strict=True))
+        ]
+        lines += ["", *table(["channel", "mean", "std"], rows)]
+    return lines
+
+
+def _again(study: Study, summary: dict[str, Any]) -> list[str]:
+    folder = study.directory
+    found = summary.get("versions") or study.store.meta("versions") or {}
+    versions = [f"{name} {version}" for name, version in found.items()]
+    return [
+        "", "```", f"evonas search {folder}/config.toml --dir {folder}-again", "```", "",
+        f"Seed {study.config.study.seed}; {', '.join(versions)}.",
+    ]  # fmt: skip
+
+
+def _task_name(study: Study) -> str:
+    task = study.config.task
+    name = task.settings.get("name") or Path(str(task.settings.get("path", ""))).name
+    return cell(f"{task.kind} {name}".strip())
+
+
+def _title(study: Study, name: str) -> str:
+    if name == "error":
+        return f"validation {readable(study.problem.metric.name)}"
+    return {"model_bytes": "model"}.get(name, readable(name))
+
+
+def _paragraph(*sentences: str) -> list[str]:
+    text = " ".join(sentence for sentence in sentences if sentence)
+    return textwrap.wrap(text, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

@@ -1,0 +1,132 @@
+"""One network on the front as a section of report.md, and the tables of the whole report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from evonas.arch.lower import LoweredOp, lower
+from evonas.cost import cost_report
+from evonas.objectives import OBJECTIVES
+from evonas.plots.axes import readable
+from evonas.study.final import metric_on_test
+from evonas.study.study import Study
+from evonas.study.trial import Trial
+from evonas.units import format_quantity
+
+
+def card(study: Study, trial: Trial, is_recommended: bool) -> list[str]:
+    """Returns the lines of a network's section: its recorded values, its shares, its layers."""
+    mark = " (recommended)" if is_recommended else ""
+    values = trial.values
+    time = f"- latency {show(study, 'latency', values.get('latency'))}"
+    if "energy" in values:
+        time += f", energy {show(study, 'energy', values['energy'])} an inference"
+    counts = ", ".join(f"{show(study, n, values.get(n))} {readable(n)}" for n in ("params", "macs"))
+    lines = [f"### Trial {trial.number}{mark}", "", *_errors(study, trial), time, f"- {counts}"]
+    lines += [f"- {line}" for line in share_of_device(study, trial)]
+    lines += [f"- digest `{trial.digest}`{_weights(study, trial)}"]
+    layers = cost_report(trial.spec, study.problem.device, study.problem.runtime).layers
+    rows = [
+        [_operator(op), _shape(layer.shape), _count(layer.params), _count(layer.macs)]
+        + [format_quantity(layer.latency_s, "second"), format_quantity(layer.ram_bytes, "byte")]
+        for op, layer in zip(lower(trial.spec).ops, layers, strict=True)
+    ]
+    titles = ["operator", "output", "params", "MACs", "latency", "RAM alive"]
+    return [*lines, "", *table(titles, rows, n_text=2)]
+
+
+def share_of_device(study: Study, trial: Trial) -> list[str]:
+    """Returns two lines: what a network takes of its device's RAM and of its flash."""
+    device, values = study.problem.device, trial.values
+    ram, flash = values.get("peak_ram", math.nan), values.get("flash", math.nan)
+    block = device.largest_ram_block_bytes
+    return [
+        f"peak RAM {show(study, 'peak_ram', ram)}: {_share(ram / block)} of the {_bytes(block)}"
+        f" that {device.name} has in one block",
+        f"flash {show(study, 'flash', flash)}: {_share(flash / device.flash_bytes)} of its"
+        f" {_bytes(device.flash_bytes)}; the model itself is"
+        f" {show(study, 'model_bytes', values.get('model_bytes'))}",
+    ]
+
+
+def show(study: Study, name: str, value: float | None) -> str:
+    """Returns an objective's value as a person reads it; the error in the metric's own unit."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    dimension = OBJECTIVES.get(name).dimension
+    return format_quantity(value, study.problem.metric.unit if name == "error" else dimension)
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], n_text: int = 1) -> list[str]:
+    """Returns a markdown table; all columns but the first n_text are flush right."""
+    rule = [":--" if i < n_text else "--:" for i in range(len(titles))]
+    body = [titles, rule, *rows]
+    return [f"| {' | '.join(cell(text) for text in row)} |" for row in body]
+
+
+def cell(text: str) -> str:
+    """Returns a text that breaks no table: on one line, bars escaped."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _errors(study: Study, trial: Trial) -> list[str]:
+    if not study.problem.needs_training:
+        return []
+    metric = readable(study.problem.metric.name)
+    lines = []
+    for stage, value in (("final", trial.values.get("error")), ("test", metric_on_test(trial))):
+        runs = [e.metric for e in trial.of_stage("test" if stage == "test" else "final")]
+        each = ", ".join(show(study, "error", run) for run in runs)
+        part = "test" if stage == "test" else "validation"
+        if value is not None:
+            seeds = f" (trainings: {each})" if len(runs) > 1 else ""
+            lines.append(f"- {part} {metric} {show(study, 'error', value)}{seeds}")
+    return lines
+
+
+def _weights(study: Study, trial: Trial) -> str:
+    path = study.weights_path(trial.number)
+    if not path.is_file():
+        return ""
+    relative = path.relative_to(study.directory).as_posix()
+    return f", weights [{relative}]({relative})"
+
+
+def _operator(op: LoweredOp) -> str:
+    parts = [op.kind.replace("_", " ")]
+    if op.kind in _WINDOWED:
+        parts[0] += f" k{_pair(op.kernel)}"
+    if max(op.stride) > 1 and op.stride != op.kernel:
+        parts.append(f"stride {_pair(op.stride)}")
+    if max(op.dilation) > 1:
+        parts.append(f"dilation {_pair(op.dilation)}")
+    if op.activation and op.activation != op.kind:
+        parts.append(op.activation)
+    return ", ".join(parts)
+
+
+_WINDOWED = ("conv", "depthwise", "average_pool", "max_pool")
+
+
+def _pair(sizes: tuple[int, int]) -> str:
+    """Returns the width alone of a one-dimensional window, else height and width."""
+    return str(sizes[1]) if sizes[0] == 1 else f"{sizes[0]}×{sizes[1]}"
+
+
+def _shape(shape: Sequence[int]) -> str:
+    """Returns a deployed shape (height, width, channels) with the channels first, as in specs."""
+    spatial = shape[1:-1] if len(shape) == 3 and shape[0] == 1 else shape[:-1]
+    return " × ".join(map(str, (shape[-1], *spatial)))
+
+
+def _count(value: int) -> str:
+    return format_quantity(value, "count")
+
+
+def _bytes(value: float) -> str:
+    return format_quantity(value, "byte")
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.2g} %" if value < 0.1 else format_quantity(value, "share")
