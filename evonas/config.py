@@ -1,7 +1,7 @@
 """Study configs: TOML in, validated tables of names and numbers, TOML out.
 
 A config holds no objects: `Study.from_config` is the one place where its names become some. The
-tables of a task and of a space carry keys of their own beside the common ones; they are validated by
+tables of a task and of a space carry keys of their own beside the common ones, validated by
 the plug-in that the table names.
 """
 
@@ -249,26 +249,36 @@ def validate_table(model: type[T], data: Mapping[str, Any], where: str) -> T:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(f"{where}: {_message(model, error)}") from None
+        sign = "" if where.endswith("]") else ":"
+        raise ConfigError(f"{where}{sign} {_message(model, error, not sign)}") from None
 
 
-def _message(model: type[Table], error: ValidationError) -> str:
-    first = error.errors()[0]
-    *tables, key = [str(part) for part in first["loc"]] or [""]
-    prefix = f"[{'.'.join(tables)}] " if tables else ""
+def _message(model: type[Table], error: ValidationError, is_inner: bool) -> str:
+    """Returns the most specific of pydantic's errors as "[table] key: what is wrong"."""
+    first = max(error.errors(), key=lambda item: len(item["loc"]))
+    *tables, key = [part for part in map(str, first["loc"]) if not _is_branch(part)] or [""]
+    depth = 0 if is_inner else 1
+    prefix = f"[{'.'.join(tables)}] " if tables and not is_inner else ""
+    path = key if tables and not is_inner else ".".join([*tables, key])
     if first["type"] == "extra_forbidden":
         fields = _fields(model, tables)
         near = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
-        hint = f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(fields)}."
+        known = f" Known: {', '.join(fields)}." if fields else ""
+        hint = f" Did you mean {near[0]!r}?" if near else known
         return f"{prefix}unknown key {key!r}.{hint}"
     if first["type"] == "missing":
-        return f"{prefix}missing key {key!r}."
+        return f"{prefix}missing key {path!r}."
     text = first["msg"].removeprefix("Value error, ").rstrip(".")
     text = text[:1].lower() + text[1:]
     shown = isinstance(first["input"], Mapping) or "; got " in text
     came = "" if shown else f", got {first['input']!r}"
-    place = f"{prefix}{key}: " if tables else f"[{key}] "
+    place = f"[{path}] " if depth and not tables else f"{prefix}{path}: "
     return f"{place}{text}{came}."
+
+
+def _is_branch(part: str) -> bool:
+    """Whether a part of pydantic's location names a branch of a union, not a key."""
+    return part in ("str", "int", "float", "bool") or part[:1].isupper()
 
 
 def _fields(model: type[Table], tables: Sequence[str]) -> list[str]:

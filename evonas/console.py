@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from evonas.objectives import OBJECTIVES
-from evonas.study.final import test_metric
+from evonas.study.final import metric_on_test
 from evonas.study.progress import Listener, Progress
 from evonas.study.study import Study
 from evonas.study.trial import Trial
@@ -85,9 +85,8 @@ def closing_lines(study: Study) -> list[str]:
     if rank["proxy_final"] is not None:
         agree = rank["final_final"]
         tail = "" if agree is None else f" (two full trainings agree at {agree:.2f})"
-        lines += [
-            f"proxy against full training: Spearman {rank['proxy_final']:.2f} over {rank['n']}{tail}"
-        ]
+        found = f"Spearman {rank['proxy_final']:.2f} over {rank['n']} networks"
+        lines += [f"proxy against full training: {found}{tail}"]
     lines += [_hypervolume(summary)]
     folder = study.directory
     lines += [f"next: evonas train {folder}:recommended --config {folder}/config.toml"]
@@ -104,7 +103,7 @@ def front_table(study: Study, front: list[Trial]) -> list[str]:
     rows = [["#", *titles, *(["test " + _metric_title(study)] if has_test else [])]]
     for trial in front:
         cells = [show(study, name, trial.values.get(name)) for name in names]
-        tail = [show(study, "error", test_metric(trial))] if has_test else []
+        tail = [show(study, "error", metric_on_test(trial))] if has_test else []
         rows.append([str(trial.number), *cells, *tail])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
@@ -126,7 +125,7 @@ def _values(study: Study, trial: Trial) -> str:
     names = [o.name for o in study.problem.objectives if o.name in trial.values]
     parts = [f"{name.replace('_', ' ')} {show(study, name, trial.values[name])}" for name in names]
     parts += [f"{trial.values['params']:.0f} params"] if "params" not in names else []
-    test = test_metric(trial)
+    test = metric_on_test(trial)
     parts += [] if test is None else [f"test {_metric_title(study)} {show(study, 'error', test)}"]
     return ", ".join(parts)
 

@@ -44,16 +44,24 @@ def parse_quantity(value: object, dimension: str) -> float:
         return float(match[1].replace("_", "")) * units[match[2]]
     if match and match[2] == "":
         return float(match[1].replace("_", ""))
-    known = ", ".join(unit for unit in units if unit) or "a bare number"
+    known = ", ".join(unit for unit in units if unit) or "no unit"
     raise ConfigError(
-        f"Expected a {dimension} such as a number or a string in {known}; got {value!r}."
+        f"Expected {_WORDS[dimension]}, a number or a string ({known}); got {value!r}."
     )
 
 
+_WORDS = {
+    "byte": "a size in bytes",
+    "second": "a duration in seconds",
+    "joule": "an energy in joules",
+    "count": "a count",
+    "share": "a share",
+    "target": "a number in the target's unit",
+}
+
+
 def _scaled(value: float, steps: list[tuple[float, str]]) -> str:
-    for factor, unit in steps:
-        if abs(value) >= factor:
-            break
+    factor, unit = next((step for step in steps if abs(value) >= step[0]), steps[-1])
     shown = value / factor
     digits = 0 if abs(shown) >= 100 else 1 if abs(shown) >= 10 else 2
     return f"{shown:.{digits}f} {unit}"
@@ -70,7 +78,7 @@ def format_quantity(value: float, dimension: str) -> str:
             else _scaled(value, [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")])
         )
     if dimension == "second":
-        return _scaled(value, [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (0.0, "µs")][:3])
+        return _scaled(value, [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")])
     if dimension == "joule":
         return _scaled(value, [(1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ")])
     if dimension == "share":

@@ -121,9 +121,9 @@ def _seconds(config: StudyConfig, problem: Problem, splits: Splits) -> tuple[flo
     n = len(splits.train)
     per_epoch = _mean_time(config, problem, splits, low, high, macs)
     proxy, final = recipe_of(config.proxy), recipe_of(config.final)
-    proxy_epochs = proxy.n_epochs(n)
-    epochs = budget.epochs if budget.trials is None else budget.trials * proxy_epochs
-    total = per_epoch * ((epochs or 0.0) + count * final.n_epochs(n))
+    passes = proxy.n_steps(n) / proxy.steps_per_epoch(n)
+    epochs = budget.epochs if budget.trials is None else budget.trials * passes
+    total = per_epoch * ((epochs or 0.0) + count * final.n_steps(n) / final.steps_per_epoch(n))
     return total * (2 if config.search.compare_random else 1) / workers, n_bytes
 
 

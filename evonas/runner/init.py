@@ -107,7 +107,7 @@ def _task(data: str) -> tuple[str, dict[str, str]]:
         return "npz", {"path": data}
     if path.suffix == ".csv" or path.is_dir():
         raise ConfigError(
-            f"{data}: recordings need to be told their columns. Write [task] kind = \"csv\" with "
+            f'{data}: recordings need to be told their columns. Write [task] kind = "csv" with '
             "path, label, window and hop, as the README shows."
         )
     return "aeon", {"name": data}

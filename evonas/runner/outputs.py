@@ -15,7 +15,7 @@ from evonas.errors import StoreError
 from evonas.pareto import normalised_hypervolume
 from evonas.plots import save_figures
 from evonas.runner.report import write_report
-from evonas.study.final import test_metric
+from evonas.study.final import metric_on_test
 from evonas.study.study import Study, versions
 from evonas.study.trial import Trial
 
@@ -68,7 +68,7 @@ def front_record(study: Study, trial: Trial) -> dict[str, Any]:
     if study.problem.needs_training:
         final = trial.of_stage("final")
         record["val_loss"] = _mean([e.loss for e in final])
-        record[f"test_{metric}"] = test_metric(trial)
+        record[f"test_{metric}"] = metric_on_test(trial)
     return record
 
 
@@ -84,7 +84,7 @@ def summarise(study: Study, rival: Study | None) -> dict[str, Any]:
         "front": [trial.number for trial in front],
         "recommended": study.recommend().number if front else None,
         "hypervolume": front_hypervolume(study),
-        "seed_network": {**seed.values, f"test_{study.problem.metric.name}": test_metric(seed)},
+        "seed_network": {**seed.values, f"test_{study.problem.metric.name}": metric_on_test(seed)},
         "rank_correlation": rank_correlation(study),
         "space_log10_size": study.problem.space.genes.log10_size,
         "seconds": {**spent, "cpu": sum(e.cpu_seconds for t in trials for e in t.evaluations)},

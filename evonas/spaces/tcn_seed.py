@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from pydantic import PositiveInt
+
 from evonas.arch.spec import ArchSpec
-from evonas.config import PositiveInt, Table
+from evonas.config import Table
 from evonas.errors import ConfigError, SpecError
 from evonas.references import REFERENCES, reference
 from evonas.spaces.tcn_network import Block, ConvLayer, Style, TCNNetwork, write

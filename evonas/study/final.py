@@ -195,7 +195,7 @@ def _score_on_test(study: Study, trial: Trial) -> None:
         )
 
 
-def test_metric(trial: Trial) -> float | None:
+def metric_on_test(trial: Trial) -> float | None:
     """Returns the mean of a trial's test metric over its repetitions, or None."""
     values = [e.metric for e in trial.of_stage("test") if e.metric is not None]
     return float(np.mean(values)) if values else None

@@ -95,7 +95,7 @@ class _Loop:
                 break  # the budget ended within this batch; a larger one goes on here
             self._tell(searcher, batch, X, numbers)
             batch += 1
-            self._check_feasible()
+        self._check_outcome()
 
     def _searcher(self) -> AbstractSearcher:
         config = self.study.config
@@ -254,28 +254,37 @@ class _Loop:
         self.ledger.hypervolume = self._hypervolume()
 
     def _hypervolume(self) -> float:
-        rows = []
-        for number, row in self.ledger.rows.items():
-            result = self.ledger.results.get(number)
-            metric = None if result is None else result.metric
-            known = dict(row.analytic) | ({} if metric is None else {"error": metric})
-            trained = metric is not None or not self.problem.needs_training
-            if trained and self.problem.is_feasible(known):
-                rows.append(known)
+        known = [self._values(number) for number in self.ledger.rows]
+        rows = [v for v in known if v is not None and self.problem.is_feasible(v)]
         return normalised_hypervolume(self.problem.columns(rows), self.study.box)
 
-    def _check_feasible(self) -> None:
-        if self._is_spent() and self.problem.needs_training and not self.ledger.results:
-            rows = list(self.ledger.rows.values())
-            nearest = min(rows, key=lambda r: sum(max(v, 0) for v in self._violations(r)))
+    def _check_outcome(self) -> None:
+        """Raises ConfigError when the search has found nothing that can be on a front."""
+        known = {number: self._values(number) for number in self.ledger.rows}
+        good = [v for v in known.values() if v is not None]
+        if any(self.problem.is_feasible(values) for values in good) or not known:
+            return
+        failures = [e.error for e in self.ledger.results.values() if e.error]
+        if failures and not good:
             raise ConfigError(
-                f"[search.limits]: none of {len(rows)} candidates is within all limits at once; "
-                f"the nearest, trial {nearest.number}, has "
-                f"{self.problem.describe_limits(nearest.analytic)}. Relax a limit."
+                f"[proxy]: all {len(failures)} candidates failed to train; the first: "
+                f"{failures[0]}. Lower the learning rate, or look at the data."
             )
+        every = good or [dict(row.analytic) for row in self.ledger.rows.values()]
+        nearest = min(every, key=lambda v: sum(max(x, 0) for x in self.problem.violations(v)))
+        raise ConfigError(
+            f"[search.limits]: none of {len(known)} candidates is within all limits at once; the "
+            f"nearest has {self.problem.describe_limits(nearest)}. Relax a limit."
+        )
 
-    def _violations(self, row: TrialRow) -> list[float]:
-        return self.problem.violations(row.analytic)
+    def _values(self, number: int) -> dict[str, float] | None:
+        """Returns all values of a trial, or None before or without a training that succeeded."""
+        row, result = self.ledger.rows[number], self.ledger.results.get(number)
+        if not self.problem.needs_training:
+            return dict(row.analytic)
+        if result is None or result.metric is None:
+            return None
+        return dict(row.analytic) | {"error": result.metric}
 
     def _report(self) -> None:
         if self.listener is None:

@@ -173,6 +173,11 @@ class Problem:
         ]
         return ", ".join(broken)
 
+    def describe_device(self) -> str:
+        """Returns the device, its kernel library and how far its latency can be trusted."""
+        report = cost_report(self.space.seed, self.device, self.runtime)
+        return f"{self.device.name} ({report.kernel_library}, {report.accuracy})"
+
 
 def _objective(name: str) -> AbstractObjective:
     found: AbstractObjective = OBJECTIVES.get(name)

@@ -1,0 +1,103 @@
+"""What every search space owes: valid networks, one genome a network, counts equal to PyTorch's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from evonas.arch import ArchSpec
+from evonas.cost.counts import count_macs, count_params
+from evonas.proxy.build import build
+from evonas.references import reference
+from evonas.searchers.sampling import sample_genes
+from evonas.spaces import SPACES
+from evonas.spaces.tcn import TCNSpace
+
+WIDTHS = {"widths": [16, 16, 32], "kernel": 9, "pool": [2], "dense": [16]}
+EXAMPLES = {
+    "tcn-causal": lambda: TCNSpace.from_settings({"seed_network": WIDTHS}, (3, 50), 4),
+    "tcn-same": lambda: TCNSpace.from_settings(
+        {"seed_network": WIDTHS, "padding": "same"}, (1, 7), 2
+    ),
+    "tcn-ecgtcn": lambda: TCNSpace(reference("ecgtcn")),
+    "tcn-temponet": lambda: TCNSpace(reference("temponet")),
+}
+
+
+def test_every_registered_space_has_an_example():
+    assert {name.split("-")[0] for name in EXAMPLES} == set(SPACES.names())
+
+
+@pytest.fixture(params=EXAMPLES)
+def space(request):
+    return EXAMPLES[request.param]()
+
+
+def _genomes(space, n, seed=0):
+    return sample_genes(space.genes, np.random.default_rng(seed), n)
+
+
+def _check_codec(space, n):
+    seen: dict[str, tuple[int, ...]] = {}
+    for genome in _genomes(space, n):
+        spec = space.decode(genome)
+        canonical = space.encode(spec)
+        assert space.decode(canonical) == spec
+        np.testing.assert_array_equal(space.encode(space.decode(canonical)), canonical)
+        assert seen.setdefault(spec.digest, tuple(canonical)) == tuple(canonical)
+        assert spec.output_shape == space.seed.output_shape
+
+
+def test_every_genome_is_a_network_and_every_network_has_one_genome(space):
+    _check_codec(space, 300)
+
+
+@pytest.mark.slow
+def test_every_one_of_5000_genomes_is_a_network_with_one_genome(space):
+    _check_codec(space, 5000)
+
+
+def test_json_keeps_a_network(space):
+    for genome in _genomes(space, 20):
+        spec = space.decode(genome)
+        assert ArchSpec.from_json(spec.to_json()) == spec
+
+
+def test_decode_does_not_write_into_its_argument(space):
+    genome = _genomes(space, 1)[0]
+    before = genome.copy()
+    space.decode(genome)
+    np.testing.assert_array_equal(genome, before)
+
+
+def _check_counts(space, n):
+    for genome in _genomes(space, n, seed=1):
+        spec = space.decode(genome)
+        with torch.device("meta"):
+            model = build(spec, deployed=True).eval()
+            x = torch.empty(1, *spec.input_shape)
+        assert sum(p.numel() for p in model.parameters()) == count_params(spec)
+        with FlopCounterMode(display=False) as counter:
+            model(x)
+        assert counter.get_total_flops() / 2 == count_macs(spec)
+
+
+def test_params_and_macs_equal_those_of_the_deployed_module(space):
+    _check_counts(space, 75)  # 300 over the four examples
+
+
+@pytest.mark.slow
+def test_params_and_macs_equal_those_of_5000_deployed_modules(space):
+    _check_counts(space, 1250)
+
+
+def test_a_network_trains_one_step_with_finite_gradients(space):
+    for genome in _genomes(space, 5, seed=2):
+        model = build(space.decode(genome)).train()
+        loss = model(torch.randn(4, *space.seed.input_shape)).square().mean()
+        loss.backward()
+        grads = [p.grad for p in model.parameters() if p.grad is not None]
+        assert all(torch.isfinite(g).all() for g in grads)
+        assert grads

@@ -1,0 +1,344 @@
+"""The loop and what comes after: the same rows however it ran, and a front that is one."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from evonas.config import StudyConfig
+from evonas.errors import ConfigError, StoreError
+from evonas.pareto import non_dominated
+from evonas.runner.search import resume, search
+from evonas.study.evaluate import Job, run_jobs, share
+from evonas.study.final import candidates, metric_on_test
+from evonas.study.store import Store
+from evonas.study.study import Study
+from evonas.tasks.load import load_splits
+from evonas.tasks.metrics import METRICS
+
+
+def rows(study_or_folder):
+    """Returns everything that a study recorded but times, in an order of its own."""
+    folder = getattr(study_or_folder, "directory", study_or_folder)
+    store = Store.open(folder / "study.db")
+    evaluations = sorted(
+        (e.trial, e.stage, e.seed, e.metric, e.loss, e.epochs, e.steps, e.error)
+        for e in store.evaluations()
+    )
+    return store.trials(), evaluations, [batch for batch, _, _ in store.tells()]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Returns a study that ran to its end without interruption."""
+    folder = tmp_path_factory.mktemp("finished")
+    config = _tiny(folder)
+    return search(config)
+
+
+def _tiny(folder, **search_keys):
+    from evonas.config import validate_table
+
+    data = {
+        "study": {"name": "tiny", "dir": str(folder / "study"), "seed": 3},
+        "task": {"kind": "synthetic", "train": 60, "test": 20, "shape": [2, 24]},
+        "space": {"kind": "tcn", "seed_network": {"widths": [6, 8], "kernel": 5, "pool": [1]}},
+        "search": {"pop_size": 6, "budget": {"trials": 14}, "n_jobs": 1} | search_keys,
+        "proxy": {"steps": 6},
+        "final": {"steps": 10, "candidates": 3, "seeds": 2},
+    }
+    return validate_table(StudyConfig, data, "tiny")
+
+
+def test_the_budget_in_trials_is_kept_exactly(finished):
+    assert sum(t.state == "complete" for t in finished.trials()) == 14
+
+
+def test_the_seed_network_is_the_first_trial_and_trained_in_full(finished):
+    assert finished.trials()[0].digest == finished.problem.space.seed.digest
+    assert len(finished.seed_trial().of_stage("final")) == 2
+
+
+def test_no_network_is_tried_twice(finished):
+    digests = [t.digest for t in finished.trials()]
+    assert len(set(digests)) == len(digests)
+
+
+def test_the_front_is_the_non_dominated_set_of_final_validation_values(finished):
+    finalists = finished.finalists()
+    F = finished.problem.columns([t.values for t in finalists])
+    expected = {t.number for t, keep in zip(finalists, non_dominated(F), strict=True) if keep}
+    assert {t.number for t in finished.front()} == expected
+
+
+def test_the_test_part_is_scored_only_for_the_front_and_the_seed(finished):
+    scored = {t.number for t in finished.trials() if t.of_stage("test")}
+    assert scored == {t.number for t in finished.front()} | {finished.seed_trial().number}
+
+
+def test_candidates_are_those_that_no_trial_dominates_by_score(finished):
+    scores = []
+    for trial in (t for t in finished.trials() if t.state == "complete"):
+        proxy = trial.of_stage("proxy")[0]
+        score = proxy.metric + 0.1 * proxy.loss
+        scores.append([score, trial.values["latency"], trial.values["peak_ram"]])
+    complete = [t.number for t in finished.trials() if t.state == "complete"]
+    best = {complete[i] for i, keep in enumerate(non_dominated(np.array(scores))) if keep}
+    chosen = [t.number for t in candidates(finished)]
+    assert set(chosen) <= best
+    assert len(chosen) == min(3, len(best))
+
+
+def test_built_networks_carry_the_released_weights(finished):
+    import torch
+
+    trial = finished.recommend()
+    model = finished.build(trial)
+    with torch.no_grad():
+        outputs = model(torch.from_numpy(finished.splits.test.X))
+    errors = [
+        float(np.mean(outputs.argmax(1).numpy() != finished.splits.test.y)),
+    ]
+    assert errors[0] in [e.metric for e in trial.of_stage("test")]
+
+
+def test_recommend_keeps_to_a_condition(finished):
+    smallest = min(t.values["latency"] for t in finished.front())
+    trial = finished.recommend(f"latency <= {smallest * 1.0001} s")
+    assert trial.values["latency"] == smallest
+    with pytest.raises(ConfigError, match="no network on the front that satisfies"):
+        finished.recommend("latency < 1 ns")
+    with pytest.raises(ConfigError, match="such as 'latency <= 5 ms'"):
+        finished.recommend("fast please")
+
+
+def test_a_loaded_study_says_the_same(finished):
+    loaded = Study.load(finished.directory)
+    assert [t.number for t in loaded.front()] == [t.number for t in finished.front()]
+    assert [metric_on_test(t) for t in loaded.front()] == [
+        metric_on_test(t) for t in finished.front()
+    ]
+
+
+def test_one_and_two_workers_give_the_same_rows(finished, tmp_path):
+    assert rows(search(_tiny(tmp_path, n_jobs=2))) == rows(finished)
+
+
+def test_resuming_a_finished_study_changes_nothing(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.directory, copy)
+    resume(copy)
+    assert rows(copy) == rows(finished)
+
+
+def test_a_larger_budget_goes_on_as_if_it_had_been_given_at_once(finished, tmp_path):
+    small = search(_tiny(tmp_path, budget={"trials": 9}))
+    assert sum(t.state == "complete" for t in small.trials()) == 9
+    resume(small.directory, ["search.budget.trials=14"])
+    trials, evaluations, tells = rows(small)
+    expected_trials, expected, expected_tells = rows(finished)
+    assert (trials, tells) == (expected_trials, expected_tells)
+    assert [e for e in evaluations if e[1] == "proxy"] == [e for e in expected if e[1] == "proxy"]
+
+
+def _start(folder):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    verb = ["resume", str(folder)]
+    if not (folder / "study.db").exists():
+        verb = ["search", str(folder.parent / "tiny.toml")]
+    return subprocess.Popen(
+        [sys.executable, "-m", "evonas", *verb],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def _n_rows(folder):
+    try:
+        return len(Store.open(folder / "study.db").evaluations())
+    except Exception:
+        return 0
+
+
+def test_a_study_killed_five_times_ends_with_the_same_rows(finished, tmp_path):
+    config = _tiny(tmp_path)
+    (tmp_path / "tiny.toml").write_text(config.to_toml())
+    folder = config.directory
+    total = len(rows(finished)[1])
+    moments = random.Random(0)
+    kills = 0
+    for target in sorted(moments.sample(range(1, total - 1), 5)):
+        process = _start(folder)
+        while process.poll() is None and _n_rows(folder) < target:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        process.stderr.close()
+    assert kills == 5
+    assert _n_rows(folder) < total
+    process = _start(folder)
+    assert process.wait() == 0, process.stderr.read()
+    process.stderr.close()
+    assert rows(folder) == rows(finished)
+
+
+def _job(number, folder, spec, owner=0):
+    from evonas.proxy.recipe import Recipe
+
+    return Job(
+        trial=number, stage="proxy", seed_index=0, spec=spec, recipe=Recipe(steps=3), seed=number,
+        metric=METRICS["error"], data=str(folder), weights=None, backend="torch", owner=owner,
+    )  # fmt: skip
+
+
+class _Bomb:
+    """Kills the process that unpickles it, every time or only the first."""
+
+    def __init__(self, mark=None):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (_explode, (self.mark,))
+
+
+def _explode(mark):
+    if mark is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if not os.path.exists(mark):
+        with open(mark, "w"):
+            pass
+        os.kill(os.getpid(), signal.SIGKILL)
+    return METRICS["error"]
+
+
+@pytest.mark.parametrize("always", [True, False])
+def test_a_killed_worker_loses_nothing(finished, tmp_path, always):
+    from dataclasses import replace
+
+    splits = load_splits("synthetic", {"train": 60, "test": 20, "shape": [2, 24]}, 0.25, 0)
+    share(splits, tmp_path)
+    spec = finished.problem.space.seed
+    jobs = [_job(n, tmp_path, spec) for n in range(5)]
+    expected = {e.trial: e.metric for e in run_jobs(jobs, 1)}
+    bomb = _Bomb(None if always else str(tmp_path / "mark"))
+    jobs[2] = replace(jobs[2], metric=bomb)
+    found = {e.trial: e for e in run_jobs(jobs, 2)}
+    assert sorted(found) == [0, 1, 2, 3, 4]
+    for number in (0, 1, 3, 4):
+        assert found[number].metric == expected[number]
+    if always:
+        assert "died twice" in found[2].error
+    else:
+        assert found[2].metric == expected[2]
+
+
+def test_a_diverged_candidate_is_a_failed_row_and_the_search_goes_on(tmp_path):
+    config = _tiny(tmp_path).with_overrides(["proxy.learning_rate=1e30"])
+    with pytest.raises(ConfigError, match="failed"):
+        search(config)
+    store = Store.open(config.directory / "study.db")
+    assert {row.state for row in store.trials()} <= {"failed", "waiting"}
+    assert all(e.error and e.metric is None for e in store.evaluations())
+
+
+def test_a_candidate_beyond_a_limit_is_never_trained(tmp_path):
+    study = search(_tiny(tmp_path, limits={"params": 80}))
+    trained = {e.trial for t in study.trials() for e in t.evaluations if e.stage == "proxy"}
+    for trial in study.trials():
+        assert (trial.values["params"] > 80) == (trial.state == "infeasible")
+        assert (trial.number in trained) == (trial.state == "complete")
+    assert sum(t.state == "complete" for t in study.trials()) == 14
+    assert all(t.values["params"] <= 80 for t in study.front())
+
+
+def test_a_limit_that_no_network_can_meet_names_the_smallest_value(tmp_path):
+    with pytest.raises(ConfigError, match=r"params: no network .* smallest reachable value is 9"):
+        search(_tiny(tmp_path, limits={"params": 3}))
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_limit_that_no_candidate_met_is_said_with_the_nearest(tmp_path):
+    config = _tiny(tmp_path, limits={"error": "0.01 %"})
+    with pytest.raises(ConfigError, match=r"none of \d+ candidates .* nearest has error \d"):
+        search(config)
+
+
+def test_costs_alone_are_searched_without_training(tmp_path):
+    study = search(_tiny(tmp_path, objectives=["params", "macs"]))
+    assert all(t.evaluations == () for t in study.trials())
+    assert study.front()[0].values["params"] == study.smallest["params"]
+
+
+def test_a_folder_that_holds_a_study_is_refused(finished):
+    with pytest.raises(StoreError, match="evonas resume"):
+        search(finished.config)
+
+
+def test_data_that_changed_is_refused(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.directory, copy)
+    text = (copy / "config.toml").read_text()
+    (copy / "config.toml").write_text(text.replace("train = 60", "train = 61"))
+    with pytest.raises(StoreError, match="the data changed"):
+        Study.load(copy)
+
+
+def test_a_replay_that_differs_names_the_trial(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.directory, copy)
+    store = Store.open(copy / "study.db")
+    store._db.execute("UPDATE trials SET genome = replace(genome, '1', '0') WHERE number = 8")
+    store._db.commit()
+    store.set_meta("versions", {**store.meta("versions"), "pymoo": "0.5.0"})
+    store.close()
+    with pytest.raises(StoreError, match=r"trial 8: .*pymoo 0\.5\.0, now"):
+        resume(copy)
+
+
+def test_a_study_keeps_its_config_but_for_the_budget(finished):
+    with pytest.raises(ConfigError, match="a study keeps its config"):
+        resume(finished.directory, ["proxy.steps=7"])
+
+
+def test_two_processes_do_not_work_on_one_study(finished):
+    with finished.working(), pytest.raises(StoreError, match="another process"), finished.working():
+        pass
+
+
+def test_own_arrays_and_an_own_metric_are_searched_and_resumed(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2, 24)).astype(np.float32)
+    y = (X[:, 0, -8:].mean(1) > 0).astype(int)
+
+    def twice_the_error(truth, guess):
+        return 2 * float(np.mean(truth != guess))
+
+    data = (X[:60], y[:60], X[60:], y[60:])
+    study = search(_tiny(tmp_path), data=data, metric=twice_the_error)
+    assert study.problem.metric.name == "twice_the_error"
+    assert all(0 <= t.values["error"] <= 2 for t in study.front())
+    with pytest.raises(ConfigError, match="pass the same data"):
+        resume(study.directory)
+    before = rows(study)
+    assert rows(resume(study.directory, data=data, metric=twice_the_error)) == before
+
+
+@pytest.mark.parametrize("budget", [{"epochs": 40}, {"cpu": 3.0}, {"wall": 4.0}])
+def test_other_budgets_end_a_search(tmp_path, budget):
+    study = search(_tiny(tmp_path, budget=budget))
+    trained = [e for t in study.trials() for e in t.of_stage("proxy")]
+    assert trained
+    if "epochs" in budget:
+        assert 40 <= sum(e.epochs for e in trained) < 40 + 6 * trained[0].epochs
+    assert study.front()
+    assert math.isfinite(study.summary()["hypervolume"])

@@ -1,0 +1,94 @@
+"""Configs: what is accepted, what is refused, and in which words."""
+
+from __future__ import annotations
+
+import pytest
+
+from evonas.config import StudyConfig, validate_table
+from evonas.errors import ConfigError
+
+MINIMAL = {"task": {"kind": "synthetic"}}
+
+
+def _refused(changes: dict) -> str:
+    with pytest.raises(ConfigError) as caught:
+        validate_table(StudyConfig, {**MINIMAL, **changes}, "kws.toml")
+    return str(caught.value)
+
+
+def test_an_unknown_key_is_named_with_the_nearest_known_one():
+    text = _refused({"search": {"popsize": 40}})
+    assert text == "kws.toml: [search] unknown key 'popsize'. Did you mean 'pop_size'?"
+
+
+def test_an_unknown_table_is_refused():
+    assert "unknown key 'serach'. Did you mean 'search'?" in _refused({"serach": {}})
+
+
+def test_a_missing_task_is_named():
+    with pytest.raises(ConfigError, match="missing key 'task'"):
+        validate_table(StudyConfig, {}, "kws.toml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"search": {"budget": {"trials": 5, "cpu": "1 min"}}}, "exactly one of trials, epochs"),
+        ({"search": {"pop_size": 1}}, "[search] pop_size: "),
+        ({"search": {"objectives": ["error", "error"]}}, "repeat a name"),
+        ({"search": {"n_jobs": 0}}, "n_jobs"),
+        ({"proxy": {"schedule": "step"}}, "'cosine', 'one-cycle' or 'constant', got 'step'"),
+        ({"task": {"kind": "synthetic", "validation": 1.5}}, "less than 1, got 1.5"),
+        ({"search": {"budget": {"cpu": "10 kB"}}}, "got '10 kB'"),
+        ({"device": {"name": "a", "path": "b"}}, "either name or path"),
+    ],
+)
+def test_a_wrong_value_is_refused_in_one_line(changes, words):
+    text = _refused(changes)
+    assert words in text
+    assert "\n" not in text
+
+
+def test_units_are_read():
+    config = validate_table(
+        StudyConfig,
+        MINIMAL
+        | {"device": {"reserve": {"ram": "4 KiB"}}, "search": {"budget": {"cpu": "10 min"}}},
+        "x",
+    )
+    assert config.device.reserve.ram == 4096
+    assert config.search.budget.cpu == 600
+
+
+def test_a_resolved_config_reads_back_as_itself(tmp_path):
+    config = validate_table(StudyConfig, MINIMAL, "x")
+    path = tmp_path / "config.toml"
+    path.write_text(config.to_toml())
+    assert StudyConfig.from_toml(path) == config
+
+
+def test_overrides_are_typed_and_a_budget_replaces_the_old_one():
+    config = validate_table(StudyConfig, MINIMAL, "x")
+    changed = config.with_overrides(
+        ["search.pop_size=40", "search.budget.cpu=3 min", "task.kind=npz", "task.path=a.npz"]
+    )
+    assert changed.search.pop_size == 40
+    assert changed.search.budget.trials is None
+    assert changed.search.budget.cpu == 180
+    assert changed.task.settings == {"path": "a.npz"}
+
+
+@pytest.mark.parametrize("override", ["pop_size", "=3", "search.pop_size.x=3"])
+def test_a_malformed_override_is_refused(override):
+    config = validate_table(StudyConfig, MINIMAL, "x")
+    with pytest.raises(ConfigError, match="--set"):
+        config.with_overrides([override])
+
+
+def test_a_missing_and_a_broken_file_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.toml: cannot be read: No such file"):
+        StudyConfig.from_toml(tmp_path / "none.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[task\n")
+    with pytest.raises(ConfigError, match=r"broken\.toml: not a TOML file"):
+        StudyConfig.from_toml(broken)
