@@ -1,7 +1,8 @@
 """An ArchSpec as a PyTorch module, for training or as it is deployed.
 
 A 1-D signal runs as an image of height 1, and every image in channels-last memory: on one thread
-that made a step 1.1-1.3 times faster than torch.nn.Conv1d on networks of 8 to 16 channels.
+that made a training step of a TCN of 8 to 16 channels 1.06-1.2 times faster than torch.nn.Conv1d,
+and a depthwise convolution 2-2.5 times.
 """
 
 from __future__ import annotations

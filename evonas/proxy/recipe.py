@@ -26,8 +26,10 @@ class Recipe:
         loss: "cross-entropy", "mse" or "l1" (on standardised targets); "auto" takes cross-entropy
             for classes and mse for numbers.
         label_smoothing: Share of the target spread over all classes.
-        class_weights: Whether classes weigh by the inverse of their frequency.
-        dropout: Share of inputs of the last Dense layer that are dropped in training.
+        class_weights: Whether samples weigh by the inverse of their class's frequency; the mean
+            over a batch is divided by the sum of their weights.
+        dropout: Share of inputs of the last Dense layer that are dropped in training; a network
+            without one drops nothing.
         data_fraction: Share of the training part that is used, the same for every network.
 
     Raises:

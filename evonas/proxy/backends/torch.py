@@ -191,12 +191,24 @@ def _loss(kind: str, recipe: Recipe, splits: Splits, samples: Indices) -> Loss:
         return lambda outputs, y: functional.mse_loss(outputs[:, 0], y)
     if kind == "l1":
         return lambda outputs, y: functional.l1_loss(outputs[:, 0], y)
-    weight = None
-    if recipe.class_weights:
-        weight = torch.from_numpy(class_weights(splits.train.y[samples], splits.num_outputs))
-    return functools.partial(
-        functional.cross_entropy, weight=weight, label_smoothing=recipe.label_smoothing
-    )
+    smoothing = recipe.label_smoothing
+    if not recipe.class_weights:
+        return functools.partial(functional.cross_entropy, label_smoothing=smoothing)
+    weights = torch.from_numpy(class_weights(splits.train.y[samples], splits.num_outputs))
+    return functools.partial(_weighted_cross_entropy, weights=weights, smoothing=smoothing)
+
+
+def _weighted_cross_entropy(
+    outputs: Tensor, y: Tensor, weights: Tensor, smoothing: float
+) -> Tensor:
+    """Returns the mean smoothed cross-entropy, each sample weighing as its class.
+
+    PyTorch's own weights would fall on the smoothed share of every class as well: of a class 40
+    times rarer than the rest, that share outweighs the labels.
+    """
+    losses = functional.cross_entropy(outputs, y, reduction="none", label_smoothing=smoothing)
+    of_samples = weights[y]  # (batch,)
+    return (of_samples * losses).sum() / of_samples.sum()
 
 
 @contextmanager

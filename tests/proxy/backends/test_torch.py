@@ -182,6 +182,21 @@ def test_class_weights_even_out_unbalanced_classes(classes):
     assert share_of_class_1(True) > 0.2
 
 
+def test_smoothing_and_class_weights_of_known_logits(classes):
+    # class 0 has 3 samples of 4, class 1 has 1: weights 2/3 and 2
+    y = np.array([0, 0, 0, 1])
+    splits = dataclasses.replace(with_train(classes, classes.train.X[:4], y), num_outputs=2)
+    recipe = Recipe(class_weights=True, label_smoothing=0.2)
+    loss = backend_module._loss("cross-entropy", recipe, splits, np.arange(4))
+    outputs = torch.tensor([[math.log(3), 0.0], [math.log(3), 0.0]])  # p = 3/4, 1/4
+
+    # a target is 0.9 of its class and 0.1 of the other
+    sure, unsure = -math.log(0.75), -math.log(0.25)
+    right, wrong = 0.9 * sure + 0.1 * unsure, 0.9 * unsure + 0.1 * sure
+    expected = (2 / 3 * right + 2 * wrong) / (2 / 3 + 2)
+    assert loss(outputs, torch.tensor([0, 1])).item() == pytest.approx(expected)
+
+
 def test_label_smoothing_keeps_the_logits_small(tiny, classes):
     def spread(smoothing):
         recipe = Recipe(steps=60, label_smoothing=smoothing)
