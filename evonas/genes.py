@@ -31,7 +31,7 @@ class Gene:
             raise ValueError(f"Gene {self.name!r} needs at least one choice, got none.")
         if len(set(self.choices)) != len(self.choices):
             raise ValueError(f"Gene {self.name!r} repeats a choice: {self.choices}.")
-        if self.is_ordered and list(self.choices) != sorted(self.choices):  # type: ignore[type-var]
+        if self.is_ordered and list(self.choices) != sorted(self.choices):
             raise ValueError(f"Ordered gene {self.name!r} needs ascending choices: {self.choices}.")
         if self.scale == "log" and not all(
             isinstance(c, (int, float)) and c > 0 for c in self.choices

@@ -39,12 +39,14 @@ class Axis(NamedTuple):
         label: As people write it, without the unit.
         dimension: A key of UNITS.
         is_log: Whether its scale is logarithmic.
+        is_objective: Whether the search minimised it.
     """
 
     name: str
     label: str
     dimension: str
     is_log: bool
+    is_objective: bool = True
 
 
 def readable(name: str) -> str:
@@ -55,10 +57,12 @@ def readable(name: str) -> str:
 def objective_axis(study: Study, name: str) -> Axis:
     """Returns the axis of an objective; that of the error bears the metric's name and unit."""
     objective = OBJECTIVES.get(name)
+    is_objective = name in {o.name for o in study.problem.objectives}
     if name == "error":
         metric = study.problem.metric
-        return Axis(name, f"validation {readable(metric.name)}", metric.unit, False)
-    return Axis(name, readable(name), objective.dimension, not objective.needs_training)
+        return Axis(name, f"validation {readable(metric.name)}", metric.unit, False, is_objective)
+    is_log = not objective.needs_training
+    return Axis(name, readable(name), objective.dimension, is_log, is_objective)
 
 
 def unit_of(axis: Axis, values: FloatArray) -> tuple[float, str]:
@@ -108,8 +112,8 @@ def limits(axis: Axis, values: FloatArray) -> tuple[float, float]:
         return middle / span, middle * span
     if 0 <= low < 0.25 * high or low == high:
         low = min(low, 0.0)
-    room = 0.05 * (high - low or 1.0)
-    return low - room, high + room
+    span = high - low or 1.0
+    return low - 0.08 * span, high + 0.05 * span  # more below, where the label of a point stands
 
 
 def _number(value: float) -> str:

@@ -131,10 +131,12 @@ def plot_front(data: FrontData, ax: Axes | None = None, panel: int = 0) -> Axes:
 def caption(data: FrontData) -> str:
     """Returns how many trials there were and what became of them."""
     counts = data.n_trials
+    if not any(counts.values()):
+        return "no trials yet"
     parts = [f"{sum(counts.values())} trials: {counts['complete']} feasible"]
     parts += [f"{counts['infeasible']} beyond a limit"] if counts["infeasible"] else []
     parts += [f"{counts['failed']} failed"] if counts["failed"] else []
-    parts += [f"{counts['waiting']} not trained yet"] if counts["waiting"] else []
+    parts += [f"{counts['waiting']} not trained"] if counts["waiting"] else []
     n_above = int(front_panel.is_above(data).sum())
     parts += [f"{n_above} drawn at the upper edge"] if n_above else []
     return ", ".join(parts)

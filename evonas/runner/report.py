@@ -89,7 +89,7 @@ _STATES = {
     "complete": "feasible and evaluated",
     "infeasible": "beyond a limit and never trained",
     "failed": "failed",
-    "waiting": "not trained yet",
+    "waiting": "not trained",
 }
 
 
@@ -203,8 +203,9 @@ def _data(study: Study) -> list[str]:
     lines = [""] if splits.notes else []
     lines += [f"- {' '.join(note.split())}" for note in splits.notes]
     mean, std = splits.normalisation.mean, splits.normalisation.std
+    n_channels = f"{len(mean)} channel{'s' if len(mean) > 1 else ''}"
     lines += ["", "Inputs are normalised per channel, (x − mean) / std, fitted on the training"]
-    lines += [f"part alone ({len(mean)} channels)."]
+    lines += [f"part alone ({n_channels})."]
     if len(mean) <= MOST_CHANNELS:
         rows = [
             [str(i), f"{m:.6g}", f"{s:.6g}"] for i, (m, s) in enumerate(zip(mean, std, strict=True))

@@ -113,7 +113,8 @@ def array_splits(config: StudyConfig, data: Arrays) -> Splits:
             "data: expected (X, y), (X, y, X_test, y_test) or (X, y, X_test, y_test, groups), "
             f"got {len(data)} arrays."
         )
-    raw = from_arrays(*data)
+    groups = data[4] if len(data) == 5 else None
+    raw = from_arrays(*data[:4], groups=groups)
     return split(raw, config.task.validation, config.study.seed)
 
 

@@ -65,7 +65,7 @@ class _Reader:
         while isinstance(self._peek(), Conv):
             blocks.append(self._block())
         op = self._take(*HEAD_OPS)
-        dense = []
+        dense: list[int] = []
         while True:
             layer = self._take(Dense)
             if not isinstance(layer, Dense):

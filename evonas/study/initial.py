@@ -47,7 +47,8 @@ def _log_costs(problem: Problem, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.
     names = [o.name for o in problem.objectives if not o.needs_training] or ["params", "macs"]
     costs = [problem.costs(problem.space.decode(row)) for row in rows]
     values = np.array([[cost[name] for name in names] for cost in costs], dtype=np.float64)
-    return np.log10(np.maximum(values.reshape(len(rows), len(names)), 1e-12)).mean(axis=1)
+    logs = np.log10(np.maximum(values.reshape(len(rows), len(names)), 1e-12))
+    return np.asarray(logs.mean(axis=1), dtype=np.float64)
 
 
 def _evenly(measure: npt.NDArray[np.float64], n: int, keep_first: bool) -> list[int]:

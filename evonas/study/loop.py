@@ -309,7 +309,7 @@ class _Loop:
                 ),
                 smallest_params=min(params, default=None),
                 seconds=seconds,
-                seconds_left=seconds * (1 - share) / gained if gained > 0 else None,
+                seconds_left=seconds * (1 - share) / gained if gained > 0.03 else None,
             )
         )
 

@@ -95,7 +95,7 @@ class Problem:
     @property
     def needs_training(self) -> bool:
         """Whether an objective or a limit is known only after training."""
-        names = {item.name for item in (*self.objectives, *self.limits)}
+        names = {o.name for o in self.objectives} | {limit.name for limit in self.limits}
         return any(_objective(name).needs_training for name in names)
 
     @property
