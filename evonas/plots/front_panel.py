@@ -52,19 +52,11 @@ def draw(data: FrontData, ax: Axes, panel: int) -> None:
           s=11, color=PALE, linewidths=0, zorder=1.5)  # fmt: skip
     if above.any():
         _above(ax, data.explored[above, x])
-    _stairs(ax, data.random[:, [x, 0]], "front of random search", PURPLE, 1.2, "--")
-    _dots(ax, data.candidates[:, [x, 0]], "trained in full",
-          s=26, facecolors="white", edgecolors=BLUE, linewidths=0.9, zorder=2.5)  # fmt: skip
-    _stairs(ax, data.front[:, [x, 0]], "", BLUE, 1.6, "-")
-    _dots(ax, data.front[:, [x, 0]], "front", s=34, color=BLUE, edgecolors="white",
-          linewidths=0.6, zorder=4)  # fmt: skip
-    tests = np.column_stack([data.front[:, x], data.front_test])
-    _dots(ax, tests, "front, test", s=20, color=GREEN, marker="x", linewidths=1.1, zorder=3.5)
-    _dots(ax, np.array([[data.seed[x], data.seed_test]]), "seed network, test",
-          s=30, color=VERMILLION, marker="x", linewidths=1.3, zorder=3.5)  # fmt: skip
-    _dots(ax, data.seed[None][:, [x, 0]], "seed network", s=150, color=VERMILLION,
-          marker="*", edgecolors="white", linewidths=0.8, zorder=5)  # fmt: skip
-    _mark_recommended(data, ax, x)
+    if data.axes[x].is_objective:
+        _stairs(ax, data.random[:, [x, 0]], PURPLE, 1.2, "--", "front of random search")
+        _stairs(ax, data.front[:, [x, 0]], BLUE, 1.6, "-")
+    _networks(data, ax, x)
+    _recommended(data, ax, x)
     if not ax.collections:
         ax.text(0.5, 0.5, "nothing to show yet", ha="center", va="center", color=MUTED,
                 transform=ax.transAxes, fontsize=FONT_PT)  # fmt: skip
@@ -111,7 +103,9 @@ def _dots(ax: Axes, points: FloatArray, label: str, **look: Any) -> None:
         ax.scatter(known[:, 0], known[:, 1], label=label, **look)
 
 
-def _stairs(ax: Axes, points: FloatArray, label: str, colour: str, width: float, line: str) -> None:
+def _stairs(
+    ax: Axes, points: FloatArray, colour: str, width: float, line: str, label: str = "_stairs"
+) -> None:
     """Draws the border of what points dominate in this panel, both ends led to its edges."""
     known = points[np.isfinite(points).all(axis=1)]
     if len(known) == 0:
@@ -121,10 +115,24 @@ def _stairs(ax: Axes, points: FloatArray, label: str, colour: str, width: float,
     xs = [known[0, 0], *known[:, 0], right]
     ys = [top, *known[:, 1], known[-1, 1]]
     ax.plot(xs, ys, line, drawstyle="steps-post", color=colour, linewidth=width,
-            alpha=0.75, zorder=2, label=label or "_stairs")  # fmt: skip
+            alpha=0.75, zorder=2, label=label)  # fmt: skip
 
 
-def _mark_recommended(data: FrontData, ax: Axes, x: int) -> None:
+def _networks(data: FrontData, ax: Axes, x: int) -> None:
+    """Draws what was trained in full: candidates, front and seed network, and their test."""
+    _dots(ax, data.candidates[:, [x, 0]], "trained in full",
+          s=26, facecolors="white", edgecolors=BLUE, linewidths=0.9, zorder=2.5)  # fmt: skip
+    _dots(ax, data.front[:, [x, 0]], "front", s=34, color=BLUE, edgecolors="white",
+          linewidths=0.6, zorder=4)  # fmt: skip
+    tests = np.column_stack([data.front[:, x], data.front_test])
+    _dots(ax, tests, "front, test", s=20, color=GREEN, marker="x", linewidths=1.1, zorder=3.5)
+    _dots(ax, np.array([[data.seed[x], data.seed_test]]), "seed network, test",
+          s=30, color=VERMILLION, marker="x", linewidths=1.3, zorder=3.5)  # fmt: skip
+    _dots(ax, data.seed[None][:, [x, 0]], "seed network", s=150, color=VERMILLION,
+          marker="*", edgecolors="white", linewidths=0.8, zorder=5)  # fmt: skip
+
+
+def _recommended(data: FrontData, ax: Axes, x: int) -> None:
     from matplotlib.patheffects import withStroke
 
     if data.recommended not in data.front_numbers:

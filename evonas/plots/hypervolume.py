@@ -94,7 +94,7 @@ def _set_limits(ax: Axes, data: HypervolumeData) -> None:
     low = min(float(values[int(_HIDDEN * len(values))]) for values in curves)
     high = max(float(values[-1]) for values in curves)
     room = max(0.05 * (high - low), 0.02)
-    ax.set_ylim(max(low - room, -0.02), min(high + room, 1.01))
+    ax.set_ylim(max(low - room, -0.02), min(high + room, 1.002))
     n = max(map(len, curves))
     ax.set_xlim(0, 1.02 * n + 1)
 

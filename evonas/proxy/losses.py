@@ -24,12 +24,12 @@ class TargetScale:
 
 
 def loss_kind(recipe: Recipe, is_regression: bool) -> str:
-    """Returns "cross-entropy", "mse" or "l1".
+    """Returns "cross-entropy", "mse" or "l1"; for a function of the user's own that of "auto".
 
     Raises:
         ConfigError: The recipe's loss is of the other kind of task.
     """
-    if recipe.loss == "auto":
+    if callable(recipe.loss) or recipe.loss == "auto":
         return "mse" if is_regression else "cross-entropy"
     if (recipe.loss == "cross-entropy") == is_regression:
         fitting, target = (

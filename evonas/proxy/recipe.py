@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from evonas.errors import ConfigError
 
 SCHEDULES = ("cosine", "one-cycle", "constant")
+LossFunction = Callable[[Any, Any], Any]
 LOSSES = ("auto", "cross-entropy", "mse", "l1")
 
 
@@ -24,7 +27,9 @@ class Recipe:
         schedule: "cosine" to 0, "one-cycle" (a linear rise over the first 30 % of steps, then
             cosine to 0) or "constant".
         loss: "cross-entropy", "mse" or "l1" (on standardised targets); "auto" takes cross-entropy
-            for classes and mse for numbers.
+            for classes and mse for numbers. Or a function (outputs, targets) -> mean loss of a
+            batch, of tensors (batch, num_outputs) and (batch,), numeric targets standardised; it
+            is what is trained, the validation loss stays that of "auto".
         label_smoothing: Share of the target spread over all classes.
         class_weights: Whether samples weigh by the inverse of their class's frequency; the mean
             over a batch is divided by the sum of their weights.
@@ -42,7 +47,7 @@ class Recipe:
     learning_rate: float = 0.02
     weight_decay: float = 0.01
     schedule: str = "cosine"
-    loss: str = "auto"
+    loss: str | LossFunction = "auto"
     label_smoothing: float = 0.0
     class_weights: bool = False
     dropout: float = 0.0
@@ -51,7 +56,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise ConfigError(f"schedule: expected one of {SCHEDULES}, got {self.schedule!r}.")
-        if self.loss not in LOSSES:
+        if not callable(self.loss) and self.loss not in LOSSES:
             raise ConfigError(f"loss: expected one of {LOSSES}, got {self.loss!r}.")
         ranges = (
             ("epochs", self.epochs is None or self.epochs >= 1, "a positive number or None"),

@@ -47,7 +47,7 @@ def write_report(study: Study) -> Path:
         *(card(study, trial, trial == recommended) for trial in front),
         ["## Again", *_again(study, summary)],
     ]
-    lines = [line for section in sections if section for line in [*section, ""]]
+    lines = _separated([line for section in sections if section for line in [*section, ""]])
     path = study.directory / "report.md"
     unfinished = path.with_suffix(".md.part")
     unfinished.write_text("\n".join(lines), encoding="utf-8")
@@ -185,7 +185,8 @@ def _search(study: Study, summary: dict[str, Any]) -> list[str]:
         lines += ["- Proxy against full training: Spearman correlation"]
         lines += [f"  {rank['proxy_final']:.2f} over {rank['n']} networks."]
     if rank.get("final_final") is not None:
-        lines += [f"  Two full trainings with different seeds agree at {rank['final_final']:.2f}."]
+        lines += ["- Two full trainings with different seeds: Spearman correlation"]
+        lines += [f"  {rank['final_final']:.2f} between them."]
     names = [*FIGURES, *(name for name in PLOTS.names() if name not in FIGURES)]
     for name in names[1:]:
         lines += ["", *_figure(study, name)]
@@ -234,6 +235,11 @@ def _title(study: Study, name: str) -> str:
     if name == "error":
         return f"validation {readable(study.problem.metric.name)}"
     return {"model_bytes": "model"}.get(name, readable(name))
+
+
+def _separated(lines: Sequence[str]) -> list[str]:
+    """Returns lines without a blank one behind another."""
+    return [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
 
 
 def _paragraph(*sentences: str) -> list[str]:

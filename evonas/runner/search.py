@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy.typing as npt
 
 from evonas.config import StudyConfig
 from evonas.errors import ConfigError, StoreError
+from evonas.proxy.recipe import LossFunction
 from evonas.runner.outputs import write_outputs
 from evonas.study import final, loop
 from evonas.study.progress import Listener, Progress
@@ -31,6 +33,7 @@ def search(
     config: StudyConfig | str | Path,
     data: Arrays | None = None,
     metric: MetricChoice = None,
+    loss: LossFunction | None = None,
     directory: str | Path | None = None,
     overrides: Sequence[str] = (),
     listener: Listener | None = None,
@@ -43,6 +46,7 @@ def search(
             of the config's task; X is (n, channels, length) or (n, channels, height, width).
         metric: In place of the config's; a callable (y_true, y_pred) -> float is minimised and
             gets class indices, or numbers for a regression.
+        loss: In place of the config's: (outputs, targets) -> tensor, see evonas.proxy.recipe.
         directory: In place of the config's folder.
         overrides: Changed keys, such as "search.pop_size=40".
         listener: Told of the progress.
@@ -61,7 +65,7 @@ def search(
         splits = array_splits(config, data)
         config = config.with_overrides(["task.kind=arrays"])
     folder = Path(directory) if directory is not None else None
-    study = Study.from_config(config, splits, metric, folder)
+    study = Study.from_config(config, splits, metric, loss, folder)
     return complete(study, listener)
 
 
@@ -70,6 +74,7 @@ def resume(
     overrides: Sequence[str] = (),
     data: Arrays | None = None,
     metric: MetricChoice = None,
+    loss: LossFunction | None = None,
     listener: Listener | None = None,
 ) -> Study:
     """Returns a study that was interrupted, or given a larger budget, after it has gone on.
@@ -80,6 +85,7 @@ def resume(
             of a study may change.
         data: The arrays again, where it searched arrays.
         metric: The callable again, where it had one.
+        loss: The callable again, where it had one.
         listener: Told of the progress.
 
     Raises:
@@ -95,7 +101,7 @@ def resume(
     if data is not None:
         stored = StudyConfig.from_toml(Path(directory) / "config.toml")
         splits = array_splits(stored, data)
-    study = Study.load(directory, splits, metric, overrides)
+    study = Study.load(directory, splits, metric, loss, overrides)
     if overrides:
         study.keep_config()
     return complete(study, listener)
@@ -113,8 +119,9 @@ def array_splits(config: StudyConfig, data: Arrays) -> Splits:
             "data: expected (X, y), (X, y, X_test, y_test) or (X, y, X_test, y_test, groups), "
             f"got {len(data)} arrays."
         )
-    groups = data[4] if len(data) == 5 else None
-    raw = from_arrays(*data[:4], groups=groups)
+    names = ("X", "y", "X_test", "y_test", "groups")
+    named: dict[str, Any] = dict(zip(names, data, strict=False))
+    raw = from_arrays(**named)
     return split(raw, config.task.validation, config.study.seed)
 
 
@@ -159,8 +166,8 @@ def _rival(study: Study) -> Study:
     if (folder / "study.db").exists():
         budget = config.search.budget.model_dump(exclude_none=True)
         overrides = [f"search.budget.{name}={value}" for name, value in budget.items()]
-        return Study.load(folder, study.splits, metric, overrides)
-    return Study.from_config(config, study.splits, metric, folder)
+        return Study.load(folder, study.splits, metric, study.loss, overrides)
+    return Study.from_config(config, study.splits, metric, study.loss, folder)
 
 
 def _named(listener: Listener | None, phase: str) -> Listener | None:

@@ -85,7 +85,7 @@ def _job(study: Study, trial: Trial, stage: Stage, repetition: int, data: str) -
         stage=stage,
         seed_index=repetition,
         spec=trial.spec,
-        recipe=recipe_of(study.config.final),
+        recipe=recipe_of(study.config.final, study.loss),
         seed=trial_seed(study.config.study.seed, number, repetition + 1),
         metric=study.problem.metric,
         data=data,

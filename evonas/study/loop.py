@@ -6,14 +6,15 @@ import math
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from evonas.config import TrainingTable
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import normalised_hypervolume
-from evonas.proxy.recipe import Recipe
+from evonas.proxy.recipe import LossFunction, Recipe
 from evonas.searchers import SEARCHERS
 from evonas.searchers.searcher import AbstractSearcher
 from evonas.study.evaluate import Job, run_jobs, trial_seed
@@ -77,7 +78,7 @@ class _Loop:
         self.recorded = [row for row in study.store.trials()]
         self.evaluated = {e.trial: e for e in study.store.evaluations() if e.stage == "proxy"}
         self.told = {batch: (cpu, wall) for batch, cpu, wall in study.store.tells()}
-        self.recipe = recipe_of(study.config.proxy)
+        self.recipe = recipe_of(study.config.proxy, study.loss)
         self.started, self.cpu_started = time.monotonic(), time.process_time()
         self.began = self.started
         self.share_started: float | None = None
@@ -314,9 +315,15 @@ class _Loop:
         )
 
 
-def recipe_of(table: object) -> Recipe:
-    """Returns the training recipe that a [proxy] or [final] table states."""
-    return Recipe(**{name: getattr(table, name) for name in Recipe.__dataclass_fields__})
+def recipe_of(table: TrainingTable, loss: LossFunction | None = None) -> Recipe:
+    """Returns the training recipe that a [proxy] or [final] table states.
+
+    Args:
+        table: The table.
+        loss: In place of the table's, or None.
+    """
+    recipe = Recipe(**{name: getattr(table, name) for name in Recipe.__dataclass_fields__})
+    return recipe if loss is None else replace(recipe, loss=loss)
 
 
 def _version_change(study: Study) -> str:

@@ -21,6 +21,7 @@ from evonas.arch.spec import ArchSpec
 from evonas.config import StudyConfig, read_toml, validate_table
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import Box, knee, non_dominated
+from evonas.proxy.recipe import LossFunction
 from evonas.study.evaluate import share
 from evonas.study.limits import parse_condition
 from evonas.study.problem import Problem, check_reachable, smallest_reachable
@@ -43,6 +44,7 @@ class _Objects:
 
     splits: Splits
     problem: Problem
+    loss: LossFunction | None
 
 
 class Study:
@@ -53,6 +55,7 @@ class Study:
         directory: The study's folder.
         splits: The data.
         problem: Space, costs, objectives and limits.
+        loss: The user's own loss, or None for the config's.
         box: Where fronts are measured.
         smallest: Smallest reachable value of every cost among objectives and limits.
     """
@@ -65,6 +68,7 @@ class Study:
         self.store = store
         self.splits = objects.splits
         self.problem = objects.problem
+        self.loss = objects.loss
         self.smallest: Mapping[str, float] = store.meta("smallest")
         self.box: Box = self.problem.box(self.splits, self.smallest)
 
@@ -74,6 +78,7 @@ class Study:
         config: StudyConfig,
         splits: Splits | None = None,
         metric: MetricChoice = None,
+        loss: LossFunction | None = None,
         directory: Path | None = None,
     ) -> Study:
         """Makes a study's folder and its empty record.
@@ -82,6 +87,7 @@ class Study:
             config: What to search.
             splits: The data; None loads the task that the config names.
             metric: Overrides the config's metric; may be a callable (y_true, y_pred) -> float.
+            loss: Overrides the config's losses; see Recipe.
             directory: Overrides the config's folder.
 
         Raises:
@@ -92,7 +98,7 @@ class Study:
         folder = directory or config.directory
         if (folder / "study.db").exists():
             raise StoreError(f"{folder} holds a study already. To go on: evonas resume {folder}")
-        objects = _objects(config, splits, metric)
+        objects = _objects(config, splits, metric, loss)
         problem = objects.problem
         smallest = smallest_reachable(problem, problem.cost_names)
         check_reachable(problem, smallest)
@@ -104,6 +110,7 @@ class Study:
         meta = {
             "fingerprint": objects.splits.fingerprint,
             "metric": problem.metric.name,
+            "loss": _name(loss),
             "smallest": smallest,
             "versions": versions(),
         }
@@ -115,6 +122,7 @@ class Study:
         directory: str | Path,
         splits: Splits | None = None,
         metric: MetricChoice = None,
+        loss: LossFunction | None = None,
         overrides: Sequence[str] = (),
     ) -> Study:
         """Opens a study's folder, to read it or to go on with it.
@@ -123,6 +131,7 @@ class Study:
             directory: The folder.
             splits: The data of a study over one's own arrays; otherwise it is loaded again.
             metric: The callable of a study that had one.
+            loss: The callable of a study that had one.
             overrides: Changed keys, such as "search.budget.trials=400".
 
         Raises:
@@ -136,12 +145,13 @@ class Study:
             raise ConfigError(
                 f"{folder} searched arrays given in Python; pass the same data again."
             )
-        objects = _objects(config, splits, metric)
-        if objects.problem.metric.name != store.meta("metric"):
-            raise ConfigError(
-                f"{folder} was searched with the metric {store.meta('metric')!r}, got "
-                f"{objects.problem.metric.name!r}; pass the same metric."
-            )
+        objects = _objects(config, splits, metric, loss)
+        for kind, name in (("metric", objects.problem.metric.name), ("loss", _name(loss))):
+            if name != store.meta(kind):
+                raise ConfigError(
+                    f"{folder} was searched with the {kind} {store.meta(kind)!r}, got {name!r}; "
+                    f"pass the same {kind}."
+                )
         if objects.splits.fingerprint != store.meta("fingerprint"):
             raise StoreError(
                 f"{folder}: the data changed since this study began (another fingerprint). "
@@ -304,12 +314,18 @@ def versions() -> dict[str, str]:
     return {"evonas": __version__} | {name: metadata.version(name) for name in RECORDED_PACKAGES}
 
 
-def _objects(config: StudyConfig, splits: Splits | None, metric: MetricChoice) -> _Objects:
+def _name(loss: LossFunction | None) -> str | None:
+    return None if loss is None else getattr(loss, "__name__", type(loss).__name__)
+
+
+def _objects(
+    config: StudyConfig, splits: Splits | None, metric: MetricChoice, loss: LossFunction | None
+) -> _Objects:
     if splits is None:
         task = config.task
         splits = load_splits(task.kind, task.settings, task.validation, config.study.seed)
     resolved = resolve_metric(metric or config.task.metric, splits.is_regression)
-    return _Objects(splits, Problem.from_config(config, splits, resolved))
+    return _Objects(splits, Problem.from_config(config, splits, resolved), loss)
 
 
 def _finally(trial: Trial) -> Trial | None:

@@ -323,14 +323,25 @@ def test_own_arrays_and_an_own_metric_are_searched_and_resumed(tmp_path):
     def twice_the_error(truth, guess):
         return 2 * float(np.mean(truth != guess))
 
+    def focal(outputs, targets):
+        import torch
+
+        losses = torch.nn.functional.cross_entropy(outputs, targets, reduction="none")
+        return ((1 - torch.exp(-losses)) * losses).mean()
+
     data = (X[:60], y[:60], X[60:], y[60:])
-    study = search(_tiny(tmp_path), data=data, metric=twice_the_error)
+    own = {"metric": twice_the_error, "loss": focal}
+    study = search(_tiny(tmp_path), data=data, **own)
     assert study.problem.metric.name == "twice_the_error"
     assert all(0 <= t.values["error"] <= 2 for t in study.front())
     with pytest.raises(ConfigError, match="pass the same data"):
         resume(study.directory)
+    with pytest.raises(ConfigError, match="loss 'focal', got None"):
+        resume(study.directory, data=data, metric=twice_the_error)
     before = rows(study)
-    assert rows(resume(study.directory, data=data, metric=twice_the_error)) == before
+    assert rows(resume(study.directory, data=data, **own)) == before
+    plain = search(_tiny(tmp_path / "plain"), data=data, metric=twice_the_error)
+    assert rows(plain) != before
 
 
 @pytest.mark.parametrize("budget", [{"epochs": 40}, {"cpu": 3.0}, {"wall": 4.0}])
