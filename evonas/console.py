@@ -71,10 +71,11 @@ def closing_lines(study: Study) -> list[str]:
     front = study.front()
     seconds = sum(value for key, value in summary["seconds"].items() if key != "cpu")
     n = counts["complete"] + counts["failed"]
+    beyond = counts["infeasible"]
+    more = f"; {beyond} more beyond a limit were not trained" if beyond else ""
     lines = [
         f"front: {len(front)} networks of {n} trials ({counts['complete']} feasible, "
-        f"{counts['failed']} failed; {counts['infeasible']} more beyond a limit, not trained) in "
-        f"{format_duration(seconds)}"
+        f"{counts['failed']} failed{more}) in {format_duration(seconds)}"
     ]
     lines += front_table(study, front)
     seed = study.seed_trial()

@@ -22,6 +22,7 @@ from evonas.config import StudyConfig, read_toml, validate_table
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import Box, knee, non_dominated
 from evonas.proxy.recipe import LossFunction
+from evonas.searchers import SEARCHERS
 from evonas.study.evaluate import share
 from evonas.study.limits import parse_condition
 from evonas.study.problem import Problem, check_reachable, smallest_reachable
@@ -325,6 +326,7 @@ def _objects(
         task = config.task
         splits = load_splits(task.kind, task.settings, task.validation, config.study.seed)
     resolved = resolve_metric(metric or config.task.metric, splits.is_regression)
+    SEARCHERS.get(config.search.searcher)
     return _Objects(splits, Problem.from_config(config, splits, resolved), loss)
 
 
