@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,7 +80,28 @@ def test_listing_plots_imports_no_matplotlib():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_drawing_leaves_pyplot_alone(study):
-    code = "import sys, evonas.plots.front as f; sys.exit('matplotlib.pyplot' in sys.modules)"
+def test_drawing_touches_neither_pyplot_nor_torch_and_warns_of_nothing(study, tmp_path):
+    code = """
+import sys
+from pathlib import Path
+from evonas.plots import save_figures
+from evonas.study.study import Study
+save_figures(Study.load(sys.argv[1]), Path(sys.argv[2]))
+print(*{"matplotlib.pyplot", "torch"} & set(sys.modules))
+"""
+    command = [sys.executable, "-W", "error", "-c", code, study.directory, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
 
-    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "", "")
+
+
+def test_figures_are_saved_from_several_threads_at_once(study, tmp_path):
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda i: _saved(study, tmp_path / str(i)), range(3)))
+
+    assert found[0] == found[1] == found[2]
+
+
+def _saved(study: Study, folder: Path) -> list[bytes]:
+    own = Study.load(study.directory)  # a connection belongs to one thread
+    return [path.read_bytes() for path in save_figures(own, folder)]
