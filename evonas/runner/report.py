@@ -161,7 +161,7 @@ def _recommendation(study: Study, trial: Trial) -> list[str]:
     if None not in tests:
         title = f"test {readable(study.problem.metric.name)}"
         rows.append([title, *(show(study, "error", value) for value in tests), ""])
-    titles = ["", f"trial {trial.number}", "seed network", "seed / trial"]
+    titles = ["value", f"trial {trial.number}", "seed network", "seed / trial"]
     shares = [f"- {line}" for line in share_of_device(study, trial)]
     return ["", *lines, "", *table(titles, rows), "", *shares]
 
