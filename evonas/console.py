@@ -81,7 +81,7 @@ def closing_lines(study: Study) -> list[str]:
     seed = study.seed_trial()
     lines += [f"seed network, trained alike: {_values(study, seed)}"]
     if front:
-        lines += [_recommendation(study)]
+        lines += [_recommendation(study), *_no_worse_than_seed(study, front, seed)]
     rank = summary["rank_correlation"]
     if rank["proxy_final"] is not None:
         agree = rank["final_final"]
@@ -99,7 +99,7 @@ def front_table(study: Study, front: list[Trial]) -> list[str]:
     """Returns the front as the rows of a table, header first."""
     names = [objective.name for objective in study.problem.objectives]
     names += [name for name in ("model_bytes", "params") if name not in names]
-    titles = [name.replace("_", " ").replace("model bytes", "model") for name in names]
+    titles = [_title(study, name) for name in names]
     has_test = study.problem.needs_training and len(study.splits.test) > 0
     rows = [["#", *titles, *(["test " + _metric_title(study)] if has_test else [])]]
     for trial in front:
@@ -118,13 +118,19 @@ def show(study: Study, name: str, value: float | None) -> str:
     return format_quantity(value, study.problem.metric.unit if name == "error" else dimension)
 
 
+def _title(study: Study, name: str) -> str:
+    if name == "error":
+        return _metric_title(study)
+    return name.replace("_", " ").replace("model bytes", "model").replace("ram", "RAM")
+
+
 def _metric_title(study: Study) -> str:
     return study.problem.metric.name.replace("_", " ")
 
 
 def _values(study: Study, trial: Trial) -> str:
     names = [o.name for o in study.problem.objectives if o.name in trial.values]
-    parts = [f"{name.replace('_', ' ')} {show(study, name, trial.values[name])}" for name in names]
+    parts = [f"{_title(study, name)} {show(study, name, trial.values[name])}" for name in names]
     parts += [f"{trial.values['params']:.0f} params"] if "params" not in names else []
     test = metric_on_test(trial)
     parts += [] if test is None else [f"test {_metric_title(study)} {show(study, 'error', test)}"]
@@ -137,6 +143,22 @@ def _recommendation(study: Study) -> str:
         f"recommended: trial {trial.number} (knee): {_values(study, trial)} "
         f"on {study.problem.describe_device()}"
     )
+
+
+def _no_worse_than_seed(study: Study, front: list[Trial], seed: Trial) -> list[str]:
+    """Returns a line on the cheapest network whose validation error is no worse than the seed's."""
+    cost = next((o.name for o in study.problem.objectives if not o.needs_training), "params")
+    goal = seed.values.get("error", 0.0)
+    good = [t for t in front if t.number != seed.number and t.values.get("error", 1.0) <= goal]
+    if not good or not study.problem.needs_training:
+        return []
+    trial = min(good, key=lambda t: t.values[cost])
+    times = seed.values[cost] / trial.values[cost]
+    fewer = seed.values["params"] / trial.values["params"]
+    return [
+        f"no worse than the seed network: trial {trial.number}: {_values(study, trial)} "
+        f"({times:.1f} times less {cost.replace('_', ' ')}, {fewer:.1f} times fewer params)"
+    ]
 
 
 def _hypervolume(summary: dict[str, object]) -> str:
