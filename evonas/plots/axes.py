@@ -27,7 +27,12 @@ UNITS: dict[str, tuple[tuple[float, str], ...]] = {
 """Dimension -> the units that an axis may carry, smallest first, and what one of each is in SI."""
 
 _WORDS = {"ram": "RAM", "macs": "MACs", "int8": "int8", "mae": "MAE", "rmse": "RMSE", "f1": "F1"}
-_SUBS = {1.0: (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0), 2.4: (1.0, 2.0, 5.0), math.inf: (1.0,)}
+_SUBS = {
+    0.45: (1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0),
+    1.0: (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0),
+    2.4: (1.0, 2.0, 5.0),
+    math.inf: (1.0,),
+}
 """Decades on an axis -> the multiples of powers of ten that are labelled, up to so many."""
 
 
@@ -108,7 +113,7 @@ def limits(axis: Axis, values: FloatArray) -> tuple[float, float]:
     known = values[np.isfinite(values) & (values > 0 if axis.is_log else True)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (1.0, 1.0)
     if axis.is_log:
-        middle, span = math.sqrt(low * high), max(high / low, 4.0) ** 0.58
+        middle, span = math.sqrt(low * high), max(high / low, 2.0) ** 0.58
         return middle / span, middle * span
     if 0 <= low < 0.25 * high or low == high:
         low = min(low, 0.0)

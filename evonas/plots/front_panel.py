@@ -46,7 +46,8 @@ def draw(data: FrontData, ax: Axes, panel: int) -> None:
     set_axis(ax, "x", data.axes[x], np.concatenate([points[:, x] for points in groups]))
     above = is_above(data)
     shown = data.explored[~above]
-    set_axis(ax, "y", data.axes[0], np.concatenate([shown[:, 0], _telling_heights(data)]))
+    edge = [_edge(data)] if above.any() else []
+    set_axis(ax, "y", data.axes[0], np.concatenate([shown[:, 0], _telling_heights(data), edge]))
     is_trained = data.axes[0].name == "error"
     _dots(ax, shown[:, [x, 0]], "tried (proxy value)" if is_trained else "tried",
           s=11, color=PALE, linewidths=0, zorder=1.5)  # fmt: skip
@@ -77,12 +78,16 @@ def is_above(data: FrontData) -> npt.NDArray[np.bool_]:
 
     Poor ones far above everything that was trained in full do not stretch the axis.
     """
+    return np.asarray(data.explored[:, 0] > _edge(data))
+
+
+def _edge(data: FrontData) -> float:
+    """Returns the height beyond which explored trials are drawn at the upper edge."""
     tops = _telling_heights(data)
     tops = tops[np.isfinite(tops)]
-    if len(tops) == 0 or data.axes[0].is_log:
-        return np.zeros(len(data.explored), dtype=bool)
-    top = _ROOM_ABOVE * float(tops.max())
-    return np.asarray(data.explored[:, 0] > top) if top > 0 else np.zeros(len(data.explored), bool)
+    if len(tops) == 0 or data.axes[0].is_log or tops.max() <= 0:
+        return float("inf")
+    return _ROOM_ABOVE * float(tops.max())
 
 
 def _telling_heights(data: FrontData) -> FloatArray:
