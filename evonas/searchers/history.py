@@ -23,6 +23,10 @@ SAMPLING_ROUNDS = 20
 class History:
     """The canonical genomes asked in a searcher's life.
 
+    Beside each canonical genome it keeps the one that led to it: the genes that have no effect in
+    this network are what a descendant starts from in which they do. Without them, a block that a
+    mutation brings back would come with every gene at 0.
+
     Args:
         genes: The variables.
         canonical: Maps a genome to the one genome of its network, or None; called once for each
@@ -39,7 +43,7 @@ class History:
         self._rest: Iterator[IntArray] | None = None
 
     def fresh(self, X: IntArray, besides: Collection[bytes] = ()) -> dict[bytes, IntArray]:
-        """Returns the canonical genomes of X that are new, each once, in order, by their bytes.
+        """Returns the genomes of X whose networks are new, one each, by canonical bytes.
 
         Args:
             X: Genomes (n, n_var) within bounds.
@@ -47,10 +51,9 @@ class History:
         """
         found: dict[bytes, IntArray] = {}
         for row in X:
-            genome = self._canonical_of(row)
-            key = genome.tobytes()
+            key = self._canonical_of(row).tobytes()
             if key not in self._asked and key not in besides:
-                found.setdefault(key, genome)
+                found.setdefault(key, row)
         return found
 
     def add_samples(
@@ -74,9 +77,14 @@ class History:
         return filled
 
     def record(self, found: dict[bytes, IntArray]) -> IntArray:
-        """Returns the genomes as X (n, n_var) and counts them as asked from now on."""
+        """Returns the genomes as X (n, n_var) and counts their networks as asked from now on."""
         self._asked.update(found)
         return np.array(list(found.values()), dtype=np.int64).reshape(-1, self.scales.n_var)
+
+    def canonical(self, X: IntArray) -> IntArray:
+        """Returns the canonical genomes (n, n_var) of genomes."""
+        rows = [self._canonical_of(row) for row in X]
+        return np.array(rows, dtype=np.int64).reshape(-1, self.scales.n_var)
 
     def checked(self, X: npt.ArrayLike | None) -> IntArray:
         """Returns a caller's genomes as an array (n, n_var); none for None.

@@ -75,7 +75,7 @@ class NSGA2(AbstractSearcher):
         check_may_ask(self._asked)
         self._offspring = self._algorithm.ask()  # None once nothing is new
         rows = [] if self._offspring is None else self._offspring.get("X")
-        self._asked = np.array(rows, dtype=np.int64).reshape(-1, self._history.scales.n_var)
+        self._asked = self._history.canonical(np.array(rows, dtype=np.int64))
         return self._asked.copy()
 
     def tell(self, X: npt.ArrayLike, F: npt.ArrayLike, G: npt.ArrayLike | None = None) -> None:

@@ -49,7 +49,7 @@ class RandomSearch(AbstractSearcher):
         found = self._history.add_samples(
             self._history.fresh(self._initial), self._rng, self._pop_size
         )
-        self._asked = self._history.record(found)
+        self._asked = self._history.canonical(self._history.record(found))
         return self._asked.copy()
 
     def tell(self, X: npt.ArrayLike, F: npt.ArrayLike, G: npt.ArrayLike | None = None) -> None:

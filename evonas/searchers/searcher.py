@@ -28,7 +28,8 @@ class AbstractSearcher(ABC):
       genomes, in one process or in two; a search is resumed by telling it again what it was told.
     - canonical: Maps a genome to the one genome of its network; None if each is its own.
     - initial: Genomes (n, n_var) of the first ``ask``, made canonical and single, topped up with
-      samples to pop_size; used whole where there are more.
+      samples to pop_size; used whole where there are more. What they hold in genes without effect
+      is handed on to descendants.
 
     Every asked genome is canonical, and none is asked twice in a searcher's life. Once the genes
     hold nothing new, ``ask`` returns fewer, in the end an empty array (0, n_var).

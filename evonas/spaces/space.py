@@ -58,9 +58,10 @@ class AbstractSpace(ABC):
 
     @abstractmethod
     def anchors(self) -> npt.NDArray[np.int64]:
-        """Returns canonical genomes (n, n_var) that a first population should hold.
+        """Returns genomes (n, n_var), one a network, that a first population should hold.
 
         The seed network comes first, then its width multipliers, then the cheapest extremes.
+        Genes without effect hold what a descendant should start from in which they have one.
         """
 
 

@@ -150,6 +150,9 @@ class TCNSpace(AbstractSpace):
     def anchors(self) -> npt.NDArray[np.int64]:
         """Returns the seed, its width multiples and the cheapest extremes; see AbstractSpace."""
         seed = self.encode(self.seed)
+        head = self._choices[self._head :]
+        for i in range(int(self._value(seed.tolist(), self._head + 1)), 2):
+            seed[self._head + 2 + i] = len(head[2 + i]) // 2
         channels = [i for i, gene in enumerate(self.genes) if gene.name.endswith(".channels")]
         rows = [seed]
         for share in WIDTH_MULTIPLIERS:
@@ -159,16 +162,26 @@ class TCNSpace(AbstractSpace):
                 offered = [abs(int(c) - target) for c in self._choices[i]]
                 row[i] = offered.index(min(offered))
             rows.append(row)
-        for n_blocks in range(len(self._blocks) + 1):
-            row = np.zeros_like(seed)
-            row[[entry.first for entry in self._blocks[:n_blocks]]] = 1
+        rows += [self._lean(seed, n_blocks) for n_blocks in range(len(self._blocks) + 1)]
+        for pooling in range(len(HEADS)):
+            row = self._lean(seed, 0)
+            row[self._head] = pooling
             rows.append(row)
-        for head in range(1, len(HEADS)):
-            row = np.zeros_like(seed)
-            row[self._head] = head
-            rows.append(row)
-        unique = {tuple(self.encode(self.decode(row)).tolist()): None for row in rows}
-        return np.array(list(unique), dtype=np.int64)
+        unique = {self.decode(row).digest: row for row in reversed(rows)}
+        return np.array(list(reversed(unique.values())), dtype=np.int64)
+
+    def _lean(self, seed: Genome, n_blocks: int) -> Genome:
+        """Returns the thinnest network of n blocks; blocks that come later start at half width."""
+        row = seed.copy()
+        row[self._head : self._head + 2] = 0
+        for number, entry in enumerate(self._blocks):
+            exists = number < n_blocks
+            row[entry.first : entry.first + 4] = (int(exists), 0, 0, 0)
+            for i in range(len(entry.paddings)):
+                at = entry.first + 4 + 4 * i
+                row[at] = 0 if exists else len(self._choices[at]) // 2
+                row[at + 1] = 0 if exists else row[at + 1]
+        return row
 
     def _value(self, values: Sequence[int], position: int) -> Choice:
         return self._choices[position][values[position]]

@@ -29,13 +29,13 @@ def first_population(problem: Problem, size: int, seed: int) -> npt.NDArray[np.i
     kept = anchors[_evenly(_log_costs(problem, anchors), max(1, size // 2), keep_first=True)]
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 1)))
     drawn = sample_genes(space.genes, rng, POOL * size)
-    known = {tuple(row) for row in kept.tolist()}
-    pool: dict[tuple[int, ...], None] = {}
+    known = {space.decode(row).digest for row in kept}
+    pool: dict[str, npt.NDArray[np.int64]] = {}
     for row in drawn:
-        genome = tuple(space.encode(space.decode(row)).tolist())
-        if genome not in known:
-            pool[genome] = None
-    rows = np.array(list(pool), dtype=np.int64).reshape(len(pool), space.genes.n_var)
+        digest = space.decode(row).digest
+        if digest not in known:
+            pool.setdefault(digest, row)
+    rows = np.array(list(pool.values()), dtype=np.int64).reshape(len(pool), space.genes.n_var)
     fits = [problem.is_feasible(problem.costs(space.decode(row))) for row in rows]
     rows = rows[np.array(fits, dtype=bool)] if any(fits) else rows
     chosen = _evenly(_log_costs(problem, rows), size - len(kept), keep_first=False)
