@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from evonas.objectives import OBJECTIVES
+from evonas.plots.axes import readable
+from evonas.runner.report_card import show
 from evonas.study.final import metric_on_test
 from evonas.study.progress import Listener, Progress
 from evonas.study.study import Study
 from evonas.study.trial import Trial
-from evonas.units import format_duration, format_quantity
+from evonas.units import format_duration
 
 PLAIN_INTERVAL_S = 10.0
 """Seconds between progress lines where standard error is no terminal."""
@@ -101,7 +102,7 @@ def front_table(study: Study, front: list[Trial]) -> list[str]:
     names += [name for name in ("model_bytes", "params") if name not in names]
     titles = [_title(study, name) for name in names]
     has_test = study.problem.needs_training and len(study.splits.test) > 0
-    rows = [["#", *titles, *(["test " + _metric_title(study)] if has_test else [])]]
+    rows = [["#", *titles, *(["test " + _title(study, "error")] if has_test else [])]]
     for trial in front:
         cells = [show(study, name, trial.values.get(name)) for name in names]
         tail = [show(study, "error", metric_on_test(trial))] if has_test else []
@@ -110,22 +111,8 @@ def front_table(study: Study, front: list[Trial]) -> list[str]:
     return ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
 
 
-def show(study: Study, name: str, value: float | None) -> str:
-    """Returns a value as a person reads it; the error in the metric's own unit."""
-    if value is None:
-        return "-"
-    dimension = OBJECTIVES.get(name).dimension
-    return format_quantity(value, study.problem.metric.unit if name == "error" else dimension)
-
-
 def _title(study: Study, name: str) -> str:
-    if name == "error":
-        return _metric_title(study)
-    return name.replace("_", " ").replace("model bytes", "model").replace("ram", "RAM")
-
-
-def _metric_title(study: Study) -> str:
-    return study.problem.metric.name.replace("_", " ")
+    return readable(study.problem.metric.name if name == "error" else name)
 
 
 def _values(study: Study, trial: Trial) -> str:
@@ -133,7 +120,7 @@ def _values(study: Study, trial: Trial) -> str:
     parts = [f"{_title(study, name)} {show(study, name, trial.values[name])}" for name in names]
     parts += [f"{trial.values['params']:.0f} params"] if "params" not in names else []
     test = metric_on_test(trial)
-    parts += [] if test is None else [f"test {_metric_title(study)} {show(study, 'error', test)}"]
+    parts += [] if test is None else [f"test {_title(study, 'error')} {show(study, 'error', test)}"]
     return ", ".join(parts)
 
 
@@ -157,7 +144,7 @@ def _no_worse_than_seed(study: Study, front: list[Trial], seed: Trial) -> list[s
     fewer = seed.values["params"] / trial.values["params"]
     return [
         f"no worse than the seed network: trial {trial.number}: {_values(study, trial)} "
-        f"({times:.1f} times less {cost.replace('_', ' ')}, {fewer:.1f} times fewer params)"
+        f"({times:.1f} times less {readable(cost)}, {fewer:.1f} times fewer params)"
     ]
 
 
