@@ -94,11 +94,14 @@ def search(
             found = estimate(resolved)
             typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
             return
-        from evonas.console import progress_line
-        from evonas.runner.search import search as run
+        from evonas.console import opening_lines, progress_line
+        from evonas.runner.search import complete
+        from evonas.study.study import Study
 
+        study = Study.from_config(resolved)
+        typer.echo("\n".join(opening_lines(study)), err=True)
         with progress_line() as listener:
-            study = run(resolved, listener=listener)
+            complete(study, listener)
         _print_closing(study, as_json)
 
 

@@ -65,6 +65,21 @@ def describe(progress: Progress) -> str:
     return ", ".join(parts)
 
 
+def opening_lines(study: Study) -> list[str]:
+    """Returns what a search says before it begins: data, what was done to it, space and device."""
+    splits, space = study.splits, study.problem.space
+    shape = " x ".join(str(n) for n in splits.input_shape)
+    target = "a number" if splits.is_regression else f"{splits.num_outputs} classes"
+    return [
+        f"data: {len(splits.train)} training, {len(splits.val)} validation and "
+        f"{len(splits.test)} test samples of {shape}, {target}",
+        *(f"note: {note}" for note in splits.notes),
+        f"space: 10^{space.genes.log10_size:.1f} genomes of {space.genes.n_var} genes; the seed "
+        f"network has {study.problem.costs(space.seed)['params']:.0f} params",
+        f"device: {study.problem.describe_device()}",
+    ]
+
+
 def closing_lines(study: Study) -> list[str]:
     """Returns what a finished search prints."""
     summary = study.summary()

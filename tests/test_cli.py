@@ -95,6 +95,8 @@ def test_a_search_prints_the_front_the_recommendation_and_where_things_lie(study
     assert f"figures and report: {folder}/report.md" in text
     assert f"next: evonas train {folder}:recommended" in text
     assert "search" in result.stderr  # progress goes to standard error
+    assert "45 training, 15 validation and 20 test samples of 2 x 24, 3 classes" in result.stderr
+    assert "space: 10^" in result.stderr
     assert "100 %: 12 trained" not in text
 
 
