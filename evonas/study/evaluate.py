@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from evonas.arch.spec import ArchSpec
+from evonas.errors import StoreError
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.result import TrainResult
 from evonas.study.trial import Evaluation, Stage
@@ -120,6 +122,19 @@ def save_weights(path: Path, weights: dict[str, Any]) -> None:
     with unfinished.open("wb") as file:
         np.savez(file, **weights)
     unfinished.replace(path)
+
+
+def load_weights(path: Path) -> dict[str, Any]:
+    """Returns weights by name.
+
+    Raises:
+        StoreError: The file is missing or damaged.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise StoreError(f"{path}: no weights here that can be read ({error}).") from None
 
 
 def _evaluation(job: Job, result: TrainResult) -> Evaluation:

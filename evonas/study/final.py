@@ -7,13 +7,14 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import joblib
 import numpy as np
 
 from evonas.pareto import farthest_point_order, non_dominated
 from evonas.proxy.backends import BACKENDS
-from evonas.study.evaluate import Job, run_jobs, trial_seed
+from evonas.study.evaluate import Job, load_weights, run_jobs, trial_seed
 from evonas.study.loop import recipe_of
 from evonas.study.progress import Listener, Progress
 from evonas.study.study import Study
@@ -65,12 +66,14 @@ def finish(study: Study, data: str, listener: Listener | None = None) -> None:
     networks = {trial.number: trial for trial in [study.seed_trial(), *chosen]}
     jobs = [_job(study, t, "final", s, data) for s in seeds for t in networks.values()]
     _run(study, jobs, listener, always=2)
-    released = [*study.front(), study.seed_trial()]
+    released = {trial.number: trial for trial in [*study.front(), study.seed_trial()]}
     if study.config.final.fit_on == "train+validation":
-        _run(study, [_job(study, trial, "release", 0, data) for trial in released], listener)
-    for trial in {trial.number: trial for trial in released}.values():
-        _release(study, trial)
-        _score_on_test(study, trial)
+        jobs = [_job(study, trial, "release", 0, data) for trial in released.values()]
+        _run(study, jobs, listener)
+    for trial in released.values():
+        trained = _current(study, trial)
+        _release(study, trained)
+        _score_on_test(study, trained)
 
 
 def _weights(study: Study, number: int, stage: Stage, repetition: int) -> str:
@@ -122,17 +125,8 @@ def _run(
             if listener is not None:
                 seconds = time.monotonic() - started
                 left = seconds / (n_done - n_before) * (len(jobs) - n_done)
-                listener(
-                    Progress("full training", n_done, n_done / len(jobs), seconds=seconds)
-                    if spent.is_limited
-                    else Progress(
-                        "full training",
-                        n_done,
-                        n_done / len(jobs),
-                        seconds=seconds,
-                        seconds_left=left,
-                    )  # fmt: skip
-                )
+                progress = Progress("full training", n_done, n_done / len(jobs), seconds=seconds)
+                listener(progress if spent.is_limited else replace(progress, seconds_left=left))
         due = due[room:]
 
 
@@ -161,7 +155,7 @@ class _Spent:
 def _release(study: Study, trial: Trial) -> None:
     """Copies the weights of the best repetition, or of the release training, to the trial's."""
     stage: Stage = "release" if trial.of_stage("release") else "final"
-    runs = _current(study, trial).of_stage(stage)
+    runs = trial.of_stage(stage)
     if not runs:
         return
     best = min(runs, key=lambda e: study.problem.score(e.metric or 0.0, e.loss or 0.0))
@@ -177,18 +171,16 @@ def _current(study: Study, trial: Trial) -> Trial:
 def _score_on_test(study: Study, trial: Trial) -> None:
     """Scores every repetition of a network on the test part and records it."""
     test = study.splits.test
-    trial = _current(study, trial)
     stage: Stage = "release" if trial.of_stage("release") else "final"
     known = {e.seed for e in trial.of_stage("test")}
     for run in trial.of_stage(stage):
         if run.seed in known or not len(test):
             continue
         started = time.process_time()
-        with np.load(_weights(study, trial.number, stage, run.seed), allow_pickle=False) as file:
-            weights = {name: file[name] for name in file.files}
+        weights = load_weights(Path(_weights(study, trial.number, stage, run.seed)))
         outputs = BACKENDS.get("torch")().predict(trial.spec, weights, test.X)
         guess = predictions(outputs, study.splits.is_regression)
-        metric = float(study.problem.metric.function(test.y, guess))
+        metric = study.problem.metric(test.y, guess)
         seconds = time.process_time() - started
         study.store.add_evaluation(
             Evaluation(trial.number, "test", run.seed, metric, None, 0.0, 0, seconds, "torch")

@@ -23,7 +23,7 @@ from evonas.errors import ConfigError, StoreError
 from evonas.pareto import Box, knee, non_dominated
 from evonas.proxy.recipe import LossFunction
 from evonas.searchers import SEARCHERS
-from evonas.study.evaluate import share
+from evonas.study.evaluate import load_weights, share
 from evonas.study.limits import parse_condition
 from evonas.study.problem import Problem, check_reachable, smallest_reachable
 from evonas.study.store import Store
@@ -241,12 +241,7 @@ class Study:
             StoreError: There are none.
         """
         number = trial if isinstance(trial, int) else trial.number
-        path = self.weights_path(number)
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                return {name: file[name] for name in file.files}
-        except (OSError, ValueError) as error:
-            raise StoreError(f"{path}: no weights of trial {number} here ({error}).") from None
+        return load_weights(self.weights_path(number))
 
     def weights_path(self, number: int) -> Path:
         """Returns the file of a network's released weights."""
@@ -257,10 +252,10 @@ class Study:
 
         Takes normalised inputs (batch, channels, ...); splits.normalisation says how.
         """
-        from evonas.proxy.build import build, load_weights
+        from evonas.proxy import build
 
-        model = build(trial.spec)
-        load_weights(model, self.weights(trial))
+        model = build.build(trial.spec)
+        build.load_weights(model, self.weights(trial))
         return model.eval()
 
     def decode(self, genome: tuple[int, ...]) -> ArchSpec:

@@ -353,3 +353,26 @@ def test_other_budgets_end_a_search(tmp_path, budget):
         assert 40 <= sum(e.epochs for e in trained) < 40 + 6 * trained[0].epochs
     assert study.front()
     assert math.isfinite(study.summary()["hypervolume"])
+
+
+def test_released_weights_can_learn_from_validation_data_too(tmp_path):
+    config = _tiny(tmp_path).with_overrides(["final.fit_on=train+validation"])
+    study = search(config)
+    for trial in study.front():
+        (released,) = trial.of_stage("release")
+        final = trial.of_stage("final")[0]
+        assert released.steps == final.steps
+        assert len(trial.of_stage("test")) == 1  # of the released weights alone
+        weights = study.weights(trial)
+        stored = np.load(study.directory / "weights" / "release" / f"{trial.number}-0.npz")
+        assert all(np.array_equal(weights[name], stored[name]) for name in stored.files)
+
+
+def test_missing_weights_are_said(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.directory, copy)
+    study = Study.load(copy)
+    trial = study.front()[0]
+    study.weights_path(trial.number).write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(StoreError, match="no weights here that can be read"):
+        study.build(trial)
