@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from evonas.arch.ops import (
     Activation,
     Add,
@@ -31,6 +33,13 @@ def same_pads(kernel: int, dilation: int) -> tuple[int, int]:
     """Returns the (left, right) zeros that keep the length, an odd one on the left."""
     total = (kernel - 1) * dilation
     return (total - total // 2, total // 2)
+
+
+def same_padding(length: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Returns the zeros (before, after) of TFLite's SAME padding, an odd one after."""
+    field = (kernel - 1) * dilation + 1
+    total = max((math.ceil(length / stride) - 1) * stride + field - length, 0)
+    return (total // 2, total - total // 2)
 
 
 def _pair(value: Pair) -> tuple[int, int]:
@@ -96,15 +105,24 @@ class SpecBuilder:
         out_channels: int,
         kernel: Pair,
         stride: Pair = 1,
-        pads: Pads = ((0, 0), (0, 0)),
+        pads: Pads | str = "valid",
         dilation: Pair = 1,
         groups: int = 1,
         bias: bool = True,
     ) -> int:
-        """Adds a 2-D convolution; pads are ((top, bottom), (left, right))."""
-        return self.add_op(
-            Conv(out_channels, _pair(kernel), _pair(stride), _pair(dilation), pads, groups, bias), x
-        )
+        """Adds a 2-D convolution; pads are "valid", "same" or ((top, bottom), (left, right)).
+
+        "same" is TFLite's, with an odd zero behind: a kernel pads itself with it.
+        """
+        sizes = (_pair(kernel), _pair(stride), _pair(dilation))
+        if pads == "same":
+            axes = zip(self._shapes[x][1:], *sizes, strict=True)
+            pads = tuple(same_padding(*axis) for axis in axes)
+        elif pads == "valid":
+            pads = ((0, 0), (0, 0))
+        elif isinstance(pads, str):
+            raise ValueError(f"Expected pads valid, same or a pair of pairs, got {pads!r}.")
+        return self.add_op(Conv(out_channels, *sizes, pads, groups, bias), x)
 
     def batch_norm(self, x: int) -> int:
         """Adds a batch normalisation."""
@@ -114,10 +132,18 @@ class SpecBuilder:
         """Adds a ReLU."""
         return self.add_op(Activation("relu"), x)
 
-    def pool(self, x: int, kind: str, size: int = 2, stride: int | None = None) -> int:
+    def pool(
+        self,
+        x: int,
+        kind: str,
+        size: int | Shape = 2,
+        stride: int | None = None,
+        pads: Pads = (),
+    ) -> int:
         """Adds pooling over all spatial axes, "max" or "average"; the stride defaults to size."""
         rank = len(self._shapes[x]) - 1
-        return self.add_op(Pool(kind, (size,) * rank, (stride or size,) * rank), x)
+        kernel = size if isinstance(size, tuple) else (size,) * rank
+        return self.add_op(Pool(kind, kernel, (stride,) * rank if stride else kernel, pads), x)
 
     def global_average_pool(self, x: int) -> int:
         """Adds the mean over all positions."""

@@ -9,21 +9,25 @@ between a spec and its lowered graph:
 - A ReLU is fused into the operator before it, where nothing else reads that operator and TFLite
   has a fused activation for it.
 - A convolution pads itself only if its zeros are none or exactly those of TFLite's SAME; all others
-  (a causal convolution's too) become a PAD operator, whose output is a tensor of the arena.
+  (a causal convolution's too) become a PAD operator, whose output is a tensor of the arena. A
+  pooling with others has no lowering: zeros are no part of its windows.
 - Flatten is a RESHAPE: its output is a tensor of its own, into which TFLite Micro copies. On an
   input that is flat already it is nothing.
 - A global average is an average pooling over all positions, the last step a STRIDED_SLICE.
 - Every convolution and dense layer has one bias a channel.
+
+evonas.arch.graph holds what comes out.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
+from evonas.arch.builder import same_padding
+from evonas.arch.graph import NO_PADS, Kind, LoweredGraph, LoweredOp, LoweredTensor
 from evonas.arch.ops import (
     Activation,
     Add,
@@ -42,103 +46,8 @@ from evonas.arch.ops import (
 from evonas.arch.spec import ArchSpec
 from evonas.errors import UnsupportedOpError
 
-Kind = Literal[
-    "conv",
-    "depthwise",
-    "dense",
-    "scale",
-    "add",
-    "average_pool",
-    "max_pool",
-    "pad",
-    "relu",
-    "reshape",
-    "strided_slice",
-]
-
 FUSES_ACTIVATION = ("conv", "depthwise", "dense", "scale", "add", "average_pool", "max_pool")
 FOLDS_BATCH_NORM = (Conv, Dense)
-NO_PADS: Pads = ((0, 0), (0, 0))
-
-
-@dataclass(frozen=True)
-class LoweredTensor:
-    """An activation in the arena.
-
-    Attributes:
-        index: Its place in the graph's tensors: the input first, then in order of execution.
-        shape: (height, width, channels) or (features,).
-    """
-
-    index: int
-    shape: Shape
-
-    @property
-    def n_bytes(self) -> int:
-        """Size as int8."""
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True)
-class LoweredOp:
-    """One operator that the runtime executes.
-
-    Attributes:
-        kind: What it does; "depthwise" is a convolution with one input channel a group.
-        inputs: Indices of the tensors that it reads.
-        output: Index of the tensor that it writes.
-        node: Index of the spec's node that it stems from.
-        kernel: Window, (height, width).
-        stride: Step, (height, width).
-        dilation: Distance between taps, (height, width).
-        pads: Zeros ((top, bottom), (left, right)): of "pad" those it writes, of a convolution those
-            that the kernel supplies itself.
-        groups: Channel groups of a convolution.
-        activation: "relu" or "relu6" where one is fused into it, or where it is one.
-        weights: Number of weights.
-        biases: Number of biases.
-        macs: Multiply-accumulates of convolutions and dense layers, taps on zeros included; 0 for
-            all others.
-    """
-
-    kind: Kind
-    inputs: tuple[int, ...]
-    output: int
-    node: int
-    kernel: tuple[int, int] = (1, 1)
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    pads: Pads = NO_PADS
-    groups: int = 1
-    activation: str | None = None
-    weights: int = 0
-    biases: int = 0
-    macs: int = 0
-
-    @property
-    def params(self) -> int:
-        """Number of weights and biases."""
-        return self.weights + self.biases
-
-    @property
-    def scaled_channels(self) -> int:
-        """Channels with a quantisation of their own; a dense layer has one for all of its own."""
-        return 0 if self.kind == "dense" else self.biases
-
-
-@dataclass(frozen=True)
-class LoweredGraph:
-    """A deployed network.
-
-    Attributes:
-        tensors: All activations; tensor 0 is the input.
-        ops: Operators in order of execution.
-        output: Index of the tensor that holds the result.
-    """
-
-    tensors: tuple[LoweredTensor, ...]
-    ops: tuple[LoweredOp, ...]
-    output: int
 
 
 @lru_cache(maxsize=256)
@@ -208,15 +117,17 @@ def channels_last(shape: Shape) -> Shape:
     return (1, shape[1], shape[0]) if len(shape) == 2 else (shape[1], shape[2], shape[0])
 
 
-def same_padding(length: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Returns the zeros (before, after) of TFLite's SAME padding, an odd one after."""
-    field = (kernel - 1) * dilation + 1
-    total = max((math.ceil(length / stride) - 1) * stride + field - length, 0)
-    return (total // 2, total - total // 2)
-
-
 def _pair(values: Shape) -> tuple[int, int]:
     return (1, values[0]) if len(values) == 1 else (values[0], values[1])
+
+
+def _pads(pads: Pads) -> Pads:
+    return (*NO_PADS[len(pads) :], *pads)
+
+
+def _same_pads(shape: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> Pads:
+    axes = zip(shape[:2], kernel, stride, dilation, strict=True)
+    return tuple(same_padding(*axis) for axis in axes)
 
 
 def _lower_input(state: _Lowering, index: int, op: Any) -> int:
@@ -226,12 +137,9 @@ def _lower_input(state: _Lowering, index: int, op: Any) -> int:
 def _lower_conv(state: _Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     kernel, stride, dilation = _pair(op.kernel), _pair(op.stride), _pair(op.dilation)
-    pads: Pads = op.pads if len(op.pads) == 2 else ((0, 0), op.pads[0])
+    pads = _pads(op.pads)
     height, width, c_in = state.tensors[source].shape
-    same = tuple(
-        same_padding(*axis) for axis in zip((height, width), kernel, stride, dilation, strict=True)
-    )
-    if pads not in (NO_PADS, same):
+    if pads not in (NO_PADS, _same_pads((height, width), kernel, stride, dilation)):
         (top, bottom), (left, right) = pads
         padded = (height + top + bottom, width + left + right, c_in)
         source = state.add_op("pad", (source,), padded, index, pads=pads)
@@ -289,8 +197,13 @@ def _lower_activation(state: _Lowering, index: int, op: Any) -> int:
 def _lower_pool(state: _Lowering, index: int, op: Any) -> int:
     kind: Kind = "max_pool" if op.kind == "max" else "average_pool"
     shape = channels_last(state.spec.shapes[index])
-    fields = {"kernel": _pair(op.kernel), "stride": _pair(op.stride)}
-    return state.add_op(kind, state.input_tensors(index), shape, index, **fields)
+    kernel, stride, pads = _pair(op.kernel), _pair(op.stride), _pads(op.pads)
+    (source,) = state.input_tensors(index)
+    if pads not in (NO_PADS, _same_pads(state.tensors[source].shape, kernel, stride, (1, 1))):
+        raise UnsupportedOpError(
+            f"Node {index}: TFLite pools with SAME padding or with none, not with {op.pads}."
+        )
+    return state.add_op(kind, (source,), shape, index, kernel=kernel, stride=stride, pads=pads)
 
 
 def _lower_global_average(state: _Lowering, index: int, op: Any) -> int:

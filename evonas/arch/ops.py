@@ -160,25 +160,30 @@ class Activation:
 
 @dataclass(frozen=True)
 class Pool:
-    """Pooling by a sliding window, without padding.
+    """Pooling by a sliding window; what lies outside the input counts for nothing.
 
     Attributes:
         kind: One of ``POOLINGS``.
         kernel: Window per axis.
         stride: Step per axis.
+        pads: Positions (before, after) per axis that windows may reach beyond the input; an average
+            is over the positions inside alone. Empty for none.
     """
 
     n_inputs: ClassVar[int] = 1
     kind: str
     kernel: Shape
     stride: Shape
+    pads: Pads = ()
 
     def output_shape(self, x: Shape) -> Shape:
         """Returns (channels, lengths...) for an input (channels, lengths...)."""
         if self.kind not in POOLINGS:
             raise SpecError(f"Pool: expected one of {', '.join(POOLINGS)}, got {self.kind!r}.")
-        ones, zeros = (1,) * len(self.kernel), ((0, 0),) * len(self.kernel)
-        return (x[0], *_window_lengths("Pool", x, self.kernel, self.stride, ones, zeros))
+        if any(max(pad) >= k for pad, k in zip(self.pads, self.kernel, strict=False)):
+            raise SpecError(f"Pool: pads {self.pads} leave a window of {self.kernel} empty.")
+        ones, pads = (1,) * len(self.kernel), self.pads or ((0, 0),) * len(self.kernel)
+        return (x[0], *_window_lengths("Pool", x, self.kernel, self.stride, ones, pads))
 
 
 @dataclass(frozen=True)

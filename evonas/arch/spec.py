@@ -138,7 +138,9 @@ class ArchSpec:
 
 
 def _fields(op: Op) -> dict[str, Any]:
-    return {field.name: getattr(op, field.name) for field in dataclasses.fields(op)}
+    # An empty field is left out: a spec written before the field was added keeps its digest.
+    values = {field.name: getattr(op, field.name) for field in dataclasses.fields(op)}
+    return {name: value for name, value in values.items() if value != ()}
 
 
 def _tuples(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from evonas.arch.lower import LoweredGraph, lower
+from evonas.arch.graph import LoweredGraph
+from evonas.arch.lower import lower
 from evonas.arch.spec import ArchSpec
 from evonas.cost.runtimes import Runtime, load_runtime
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from evonas.arch.lower import LoweredGraph, LoweredOp
+from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.devices.catalogue import Device, KernelCycles
 from evonas.errors import ConfigError
 

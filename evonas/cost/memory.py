@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from evonas.arch.lower import LoweredGraph, LoweredOp, lower
+from evonas.arch.graph import LoweredGraph, LoweredOp
+from evonas.arch.lower import lower
 from evonas.arch.spec import ArchSpec
 from evonas.cost.arena import Buffer, live_bytes, plan_greedy
 from evonas.cost.runtimes import Runtime, load_runtime

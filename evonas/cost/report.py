@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evonas.arch.lower import LoweredGraph, lower
+from evonas.arch.graph import LoweredGraph
+from evonas.arch.lower import lower
 from evonas.arch.ops import Shape
 from evonas.arch.spec import ArchSpec
 from evonas.cost.arena import live_bytes

@@ -7,6 +7,7 @@ and a depthwise convolution 2-2.5 times.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -171,10 +172,30 @@ _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "relu6": functional.relu6,
 }
-_POOLINGS: dict[str, Callable[..., Tensor]] = {
-    "average": functional.avg_pool2d,
-    "max": functional.max_pool2d,
-}
+_POOLINGS: dict[str, float] = {"average": 0.0, "max": -math.inf}
+"""Kind of pooling -> what stands outside its input."""
+
+
+class _Pool(nn.Module):
+    def __init__(self, op: Pool) -> None:
+        super().__init__()
+        self._kernel, self._stride = _image(op.kernel), _image(op.stride)
+        (top, bottom), (left, right) = ((0, 0),) * (2 - len(op.pads)) + op.pads
+        self._rest = [left, right, top, bottom]
+        self._outside = _POOLINGS[op.kind]
+        self._is_average = op.kind == "average"
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = functional.pad(x, self._rest, value=self._outside) if any(self._rest) else x
+        if not self._is_average:
+            return functional.max_pool2d(padded, self._kernel, self._stride)
+        mean = functional.avg_pool2d(padded, self._kernel, self._stride)
+        if not any(self._rest):
+            return mean
+        # A window's mean is over the positions inside: divide by their share of it.
+        inside = functional.pad(torch.ones_like(x[:1, :1]), self._rest)
+        return mean / functional.avg_pool2d(inside, self._kernel, self._stride)
+
 
 LAYERS: dict[type, Callable[[Any, tuple[Shape, ...], bool], nn.Module]] = {
     Input: lambda op, shapes, deployed: _Input(),
@@ -182,9 +203,7 @@ LAYERS: dict[type, Callable[[Any, tuple[Shape, ...], bool], nn.Module]] = {
     Dense: lambda op, shapes, deployed: _Dense(op, shapes[0], op.bias or deployed),
     BatchNorm: lambda op, shapes, deployed: _BatchNorm(shapes[0][0]),
     Activation: lambda op, shapes, deployed: _Function(_ACTIVATIONS[op.function]),
-    Pool: lambda op, shapes, deployed: _Function(
-        _POOLINGS[op.kind], _image(op.kernel), _image(op.stride)
-    ),
+    Pool: lambda op, shapes, deployed: _Pool(op),
     GlobalAveragePool: lambda op, shapes, deployed: _Function(_global_mean),
     LastStep: lambda op, shapes, deployed: _Function(_last_step),
     Flatten: lambda op, shapes, deployed: _Function(torch.flatten, 1),

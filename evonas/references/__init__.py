@@ -11,8 +11,12 @@ REFERENCES = Registry(
     "reference",
     "evonas.references",
     {
+        "ds_cnn": "evonas.references.ds_cnn:DS_CNN",
         "ecgtcn": "evonas.references.ecgtcn:ECGTCN",
         "ecgtcn_pit": "evonas.references.ecgtcn:ECGTCN_PIT",
+        "fc_autoencoder": "evonas.references.fc_autoencoder:FC_AUTOENCODER",
+        "mobilenet_025": "evonas.references.mobilenet:MOBILENET_025",
+        "resnet8": "evonas.references.resnet8:RESNET8",
         "six_conv": "evonas.references.six_conv:SIX_CONV",
         "tcresnet14": "evonas.references.tcresnet14:TCRESNET14",
         "tcresnet14_pit": "evonas.references.tcresnet14:TCRESNET14_PIT",
@@ -29,7 +33,7 @@ def reference(
 
     Args:
         name: A name in ``REFERENCES``.
-        input_shape: (channels, length); None for the published one.
+        input_shape: Input of the published rank; None for the published one.
         num_outputs: Classes or regression targets; None for the published number.
 
     Raises:

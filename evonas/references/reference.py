@@ -12,6 +12,15 @@ from evonas.errors import SpecError
 
 Convention = Literal["training", "deployed"]
 
+MLPERF_TINY = (
+    "Banbury et al. 2021, MLPerf Tiny <https://arxiv.org/abs/2106.07597> and "
+    "<https://github.com/mlcommons/tiny>"
+)
+"""Its networks' counts are those of the deployed models: no batch norm, one bias a channel."""
+
+SHAPES = {1: "(features,)", 2: "(channels, length)", 3: "(channels, height, width)"}
+"""Rank of an input -> its form, for people."""
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -24,7 +33,7 @@ class Reference:
         name: Its name in the registry.
         title: What it is, for people.
         citation: Where it was published.
-        input_shape: Published input, (channels, length).
+        input_shape: Published input, in one of the forms of ``SHAPES``; others have its rank.
         num_outputs: Published outputs.
         network: Writes the network for an input shape and a number of outputs.
         published_params: Parameters as published; None where no count was.
@@ -54,8 +63,9 @@ class Reference:
             SpecError: The network does not fit the input.
         """
         shape = self.input_shape if input_shape is None else tuple(input_shape)
-        if len(shape) != 2:
+        rank = len(self.input_shape)
+        if len(shape) != rank:
             raise SpecError(
-                f"Reference {self.name!r} takes inputs of shape (channels, length), got {shape}."
+                f"Reference {self.name!r} takes inputs of shape {SHAPES[rank]}, got {shape}."
             )
         return self.network(shape, self.num_outputs if num_outputs is None else num_outputs)

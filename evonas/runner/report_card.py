@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from evonas.arch.lower import LoweredOp, lower
+from evonas.arch.graph import LoweredOp
+from evonas.arch.lower import lower
 from evonas.cost import cost_report
 from evonas.objectives import OBJECTIVES
 from evonas.plots.axes import readable

@@ -1,9 +1,10 @@
 import pytest
 
 from evonas.arch import ArchSpec, SpecBuilder
-from evonas.arch.lower import LOWERINGS, lower, same_padding
+from evonas.arch.builder import same_padding
+from evonas.arch.lower import LOWERINGS, lower
 from evonas.arch.ops import OPS, BatchNorm
-from evonas.errors import UnsupportedOpError
+from evonas.errors import SpecError, UnsupportedOpError
 
 
 @pytest.fixture
@@ -128,6 +129,46 @@ def test_one_channel_a_group_is_depthwise_and_more_are_not(builder):
 
 def test_a_convolution_over_one_channel_is_not_depthwise(builder):
     assert kinds(builder.finish(builder.conv1d(builder.input((1, 9)), 4, kernel=3))) == ["conv"]
+
+
+def test_a_pooling_with_same_padding_pads_itself_and_others_have_no_lowering(builder):
+    x = builder.input((4, 8, 8))
+    spec = builder.finish(builder.pool(x, "average", 3, 1, ((1, 1), (1, 1))))
+    other = SpecBuilder()
+    causal = other.finish(other.pool(other.input((4, 8, 8)), "max", 3, 1, ((2, 0), (2, 0))))
+
+    (op,) = lower(spec).ops
+
+    assert (op.kind, op.pads) == ("average_pool", ((1, 1), (1, 1)))
+    with pytest.raises(UnsupportedOpError, match="Node 1: TFLite pools with SAME padding"):
+        lower(causal)
+
+
+def test_a_pooling_window_beyond_the_input_alone_is_an_error(builder):
+    x = builder.input((4, 8))
+
+    with pytest.raises(SpecError, match="leave a window of"):
+        builder.pool(x, "max", 2, pads=((2, 0),))
+
+
+def test_an_empty_field_is_no_part_of_the_json(builder):
+    spec = builder.finish(builder.pool(builder.input((4, 8)), "max"))
+
+    assert "pads" not in spec.to_dict()["nodes"][1]
+
+
+def test_same_pads_of_a_strided_image_convolution_are_its_own(builder):
+    x = builder.input((3, 96, 96))
+    spec = builder.finish(builder.conv2d(x, 8, 3, 2, "same"))
+
+    (op,) = lower(spec).ops
+
+    assert (op.kind, op.pads) == ("conv", ((0, 1), (0, 1)))
+
+
+def test_an_unknown_padding_of_an_image_is_an_error(builder):
+    with pytest.raises(ValueError, match="valid, same or a pair of pairs, got 'full'"):
+        builder.conv2d(builder.input((3, 8, 8)), 8, 3, pads="full")
 
 
 def test_heads_become_the_operators_of_tflite(builder):

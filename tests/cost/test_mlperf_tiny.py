@@ -3,7 +3,7 @@
 import pytest
 
 from evonas.arch import ArchSpec, SpecBuilder
-from evonas.arch.lower import same_padding
+from evonas.arch.builder import same_padding
 from evonas.cost import cost_report, count_macs, count_params
 from evonas.devices import load_device
 

@@ -77,6 +77,22 @@ def build_relu6_pool():
     return build(b.finish(b.last_step(b.add(b.pool(x, "max"), b.pool(x, "average")))))
 
 
+@pytest.mark.parametrize("pads", [((1, 1), (1, 1)), ((0, 1), (0, 2))])
+def test_pooling_counts_what_lies_inside_the_input_alone(pads):
+    b = SpecBuilder()
+    spec = b.finish(b.pool(b.input((3, 7, 9)), "average", 3, 2, pads))
+    high = SpecBuilder()
+    largest = high.finish(high.pool(high.input((3, 7, 9)), "max", 3, 2, pads))
+    x = torch.randn(2, 3, 7, 9, generator=torch.Generator().manual_seed(0)) - 5
+
+    (top, bottom), (left, right) = pads
+    inside = nn.functional.pad(x, [left, right, top, bottom], value=torch.nan)
+    windows = inside.unfold(2, 3, 2).unfold(3, 3, 2).flatten(4)
+
+    torch.testing.assert_close(build(spec)(x), windows.nanmean(4))
+    torch.testing.assert_close(build(largest)(x), windows.nan_to_num(-1e9).amax(4))
+
+
 def test_flattening_keeps_channels_outermost_and_the_global_mean_takes_all_positions():
     x = torch.arange(24.0).reshape(1, 2, 3, 4)
     b, c = SpecBuilder(), SpecBuilder()

@@ -1,7 +1,9 @@
 import math
+from collections import Counter
 
 import pytest
 
+from evonas.arch.lower import lower
 from evonas.arch.ops import Conv, Dense, Flatten, Pool
 from evonas.cost import count_macs, count_params, training_params
 from evonas.errors import ConfigError, SpecError
@@ -75,11 +77,16 @@ def test_six_conv_fits_its_count_when_deployed():
     assert training_params(spec) == 287_077 + 448  # a scale and a shift instead of a bias
 
 
+OTHER_INPUTS = {1: (200,), 2: (3, 200), 3: (2, 40, 24)}
+
+
 @pytest.mark.parametrize("name", REFERENCES.names())
 def test_references_take_another_task(name):
-    spec = reference(name, input_shape=(3, 200), num_outputs=7)
+    shape = OTHER_INPUTS[len(REFERENCES.get(name).input_shape)]
 
-    assert spec.input_shape == (3, 200)
+    spec = reference(name, input_shape=shape, num_outputs=7)
+
+    assert spec.input_shape == shape
     assert spec.output_shape == (7,)
     assert isinstance(spec.nodes[-1].op, Dense)
 
@@ -87,6 +94,27 @@ def test_references_take_another_task(name):
 def test_an_image_is_no_input_for_a_temporal_network():
     with pytest.raises(SpecError, match=r"takes inputs of shape \(channels, length\)"):
         reference("ecgtcn", input_shape=(1, 28, 28))
+
+
+def test_a_signal_is_no_input_for_a_network_of_images():
+    with pytest.raises(SpecError, match=r"takes inputs of shape \(channels, height, width\)"):
+        reference("ds_cnn", input_shape=(3, 200))
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("ds_cnn", {"conv": 5, "depthwise": 4, "average_pool": 1, "reshape": 1, "dense": 1}),
+        ("resnet8", {"conv": 9, "add": 3, "average_pool": 1, "reshape": 1, "dense": 1}),
+        (
+            "mobilenet_025",
+            {"conv": 14, "depthwise": 13, "average_pool": 1, "reshape": 1, "dense": 1},
+        ),
+        ("fc_autoencoder", {"dense": 10}),
+    ],
+)
+def test_mlperf_tinys_networks_are_lowered_to_their_tflite_operators_without_pad(name, kinds):
+    assert Counter(op.kind for op in lower(reference(name)).ops) == kinds
 
 
 def test_a_signal_that_is_too_short_is_an_error():

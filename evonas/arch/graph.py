@@ -1,0 +1,108 @@
+"""The deployed network: tensors and operators as a runtime executes them.
+
+Tensors are int8 in the order (height, width, channels); a 1-D signal has height 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from evonas.arch.ops import Pads, Shape
+
+Kind = Literal[
+    "conv",
+    "depthwise",
+    "dense",
+    "scale",
+    "add",
+    "average_pool",
+    "max_pool",
+    "pad",
+    "relu",
+    "reshape",
+    "strided_slice",
+]
+
+NO_PADS: Pads = ((0, 0), (0, 0))
+
+
+@dataclass(frozen=True)
+class LoweredTensor:
+    """An activation in the arena.
+
+    Attributes:
+        index: Its place in the graph's tensors: the input first, then in order of execution.
+        shape: (height, width, channels) or (features,).
+    """
+
+    index: int
+    shape: Shape
+
+    @property
+    def n_bytes(self) -> int:
+        """Size as int8."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class LoweredOp:
+    """One operator that the runtime executes.
+
+    Attributes:
+        kind: What it does; "depthwise" is a convolution with one input channel a group.
+        inputs: Indices of the tensors that it reads.
+        output: Index of the tensor that it writes.
+        node: Index of the spec's node that it stems from.
+        kernel: Window, (height, width).
+        stride: Step, (height, width).
+        dilation: Distance between taps, (height, width).
+        pads: Zeros ((top, bottom), (left, right)): of "pad" those it writes, of a convolution those
+            that the kernel supplies itself; of a pooling the positions that it skips.
+        groups: Channel groups of a convolution.
+        activation: "relu" or "relu6" where one is fused into it, or where it is one.
+        weights: Number of weights.
+        biases: Number of biases.
+        macs: Multiply-accumulates of convolutions and dense layers, taps on zeros included; 0 for
+            all others.
+    """
+
+    kind: Kind
+    inputs: tuple[int, ...]
+    output: int
+    node: int
+    kernel: tuple[int, int] = (1, 1)
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    pads: Pads = NO_PADS
+    groups: int = 1
+    activation: str | None = None
+    weights: int = 0
+    biases: int = 0
+    macs: int = 0
+
+    @property
+    def params(self) -> int:
+        """Number of weights and biases."""
+        return self.weights + self.biases
+
+    @property
+    def scaled_channels(self) -> int:
+        """Channels with a quantisation of their own; a dense layer has one for all of its own."""
+        return 0 if self.kind == "dense" else self.biases
+
+
+@dataclass(frozen=True)
+class LoweredGraph:
+    """A deployed network.
+
+    Attributes:
+        tensors: All activations; tensor 0 is the input.
+        ops: Operators in order of execution.
+        output: Index of the tensor that holds the result.
+    """
+
+    tensors: tuple[LoweredTensor, ...]
+    ops: tuple[LoweredOp, ...]
+    output: int
