@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,28 +28,27 @@ def first_population(problem: Problem, size: int, seed: int) -> npt.NDArray[np.i
     """
     space = problem.space
     anchors = space.anchors()
-    kept = anchors[_evenly(_log_costs(problem, anchors), max(1, size // 2), keep_first=True)]
+    costs = [problem.costs(space.decode(row)) for row in anchors]
+    kept = anchors[_evenly(_log_costs(problem, costs), max(1, size // 2), keep_first=True)]
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 1)))
-    drawn = sample_genes(space.genes, rng, POOL * size)
     known = {space.decode(row).digest for row in kept}
-    pool: dict[str, npt.NDArray[np.int64]] = {}
-    for row in drawn:
-        digest = space.decode(row).digest
-        if digest not in known:
-            pool.setdefault(digest, row)
-    rows = np.array(list(pool.values()), dtype=np.int64).reshape(len(pool), space.genes.n_var)
-    fits = [problem.is_feasible(problem.costs(space.decode(row))) for row in rows]
-    rows = rows[np.array(fits, dtype=bool)] if any(fits) else rows
-    chosen = _evenly(_log_costs(problem, rows), size - len(kept), keep_first=False)
-    return np.concatenate([kept, rows[chosen]])
+    drawn: dict[str, tuple[npt.NDArray[np.int64], Mapping[str, float]]] = {}
+    for row in sample_genes(space.genes, rng, POOL * size):
+        spec = space.decode(row)
+        if spec.digest not in known:
+            drawn.setdefault(spec.digest, (row, problem.costs(spec)))
+    pool = list(drawn.values())
+    pool = [(row, costs) for row, costs in pool if problem.is_feasible(costs)] or pool
+    rows = np.array([row for row, _ in pool], dtype=np.int64).reshape(-1, space.genes.n_var)
+    measure = _log_costs(problem, [costs for _, costs in pool])
+    return np.concatenate([kept, rows[_evenly(measure, size - len(kept), keep_first=False)]])
 
 
-def _log_costs(problem: Problem, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Returns one number (n,) a genome: the mean logarithm of its costs among the objectives."""
+def _log_costs(problem: Problem, costs: Sequence[Mapping[str, float]]) -> npt.NDArray[np.float64]:
+    """Returns one number (n,) a network: the mean logarithm of its costs among the objectives."""
     names = [o.name for o in problem.objectives if not o.needs_training] or ["params", "macs"]
-    costs = [problem.costs(problem.space.decode(row)) for row in rows]
     values = np.array([[cost[name] for name in names] for cost in costs], dtype=np.float64)
-    logs = np.log10(np.maximum(values.reshape(len(rows), len(names)), 1e-12))
+    logs = np.log10(np.maximum(values.reshape(len(costs), len(names)), 1e-12))
     return np.asarray(logs.mean(axis=1), dtype=np.float64)
 
 

@@ -35,10 +35,16 @@ INFEASIBLE_PER_TRAINED = 50
 
 @dataclass
 class _Ledger:
-    """What the loop knows of all trials so far."""
+    """What the loop knows of all trials so far; sums are kept, as they are asked for often."""
 
     rows: dict[int, TrialRow] = field(default_factory=dict)
     results: dict[int, Evaluation] = field(default_factory=dict)
+    points: list[dict[str, float]] = field(default_factory=list)  # told and within all limits
+    n_infeasible: int = 0
+    n_failed: int = 0
+    best_metric: float = math.inf
+    smallest_params: float = math.inf
+    epochs: float = 0.0
     cpu_seconds: float = 0.0
     wall_seconds: float = 0.0
     hypervolume: float | None = None
@@ -47,9 +53,20 @@ class _Ledger:
     def n_trained(self) -> int:
         return len(self.results)
 
-    @property
-    def n_infeasible(self) -> int:
-        return sum(row.state == "infeasible" for row in self.rows.values())
+    def add_row(self, row: TrialRow) -> None:
+        self.rows[row.number] = row
+        self.n_infeasible += row.state == "infeasible"
+
+    def add_result(self, evaluation: Evaluation) -> None:
+        self.results[evaluation.trial] = evaluation
+        self.epochs += evaluation.epochs
+        self.cpu_seconds += evaluation.cpu_seconds
+        if evaluation.metric is None:
+            self.n_failed += 1
+        else:
+            params = self.rows[evaluation.trial].analytic["params"]
+            self.best_metric = min(self.best_metric, evaluation.metric)
+            self.smallest_params = min(self.smallest_params, params)
 
 
 def search(study: Study, data: str, listener: Listener | None = None) -> None:
@@ -127,7 +144,7 @@ class _Loop:
                 done = sum(row.state == "complete" for row in ledger.rows.values())
             return done / budget.trials
         if budget.epochs is not None:
-            return sum(e.epochs for e in ledger.results.values()) / budget.epochs
+            return ledger.epochs / budget.epochs
         if budget.cpu is not None:
             return self._cpu() / (SEARCH_SHARE * budget.cpu)
         return self._wall() / (SEARCH_SHARE * (budget.wall or math.inf))
@@ -150,9 +167,9 @@ class _Loop:
             rows = [self._row(first + i, batch, genome) for i, genome in enumerate(X)]
             self.study.store.add_trials(rows)
         for row in rows:
-            self.ledger.rows[row.number] = row
+            self.ledger.add_row(row)
             if row.number in self.evaluated:
-                self._keep(self.evaluated[row.number])
+                self.ledger.add_result(self.evaluated[row.number])
         return [row.number for row in rows]
 
     def _row(self, number: int, batch: int, genome: npt.NDArray[np.int64]) -> TrialRow:
@@ -189,7 +206,7 @@ class _Loop:
             for evaluation in run_jobs(jobs, self.study.config.search.n_jobs):
                 state: State = "failed" if evaluation.error else "complete"
                 self.study.store.add_evaluation(evaluation, state)
-                self._keep(evaluation)
+                self.ledger.add_result(evaluation)
                 self._report()
             due = [n for n in due if self._is_due(n)]
 
@@ -222,10 +239,6 @@ class _Loop:
             owner=os.getpid(),
         )
 
-    def _keep(self, evaluation: Evaluation) -> None:
-        self.ledger.results[evaluation.trial] = evaluation
-        self.ledger.cpu_seconds += evaluation.cpu_seconds
-
     def _tell(
         self, searcher: AbstractSearcher, batch: int, X: npt.NDArray[np.int64], numbers: list[int]
     ) -> None:
@@ -252,12 +265,10 @@ class _Loop:
             self.started = time.monotonic()
         else:
             self.study.store.add_tell(batch, self._cpu(), self._wall())
-        self.ledger.hypervolume = self._hypervolume()
-
-    def _hypervolume(self) -> float:
-        known = [self._values(number) for number in self.ledger.rows]
-        rows = [v for v in known if v is not None and self.problem.is_feasible(v)]
-        return normalised_hypervolume(self.problem.columns(rows), self.study.box)
+        told = [self._values(number) for number in numbers]
+        self.ledger.points += [v for v in told if v is not None and self.problem.is_feasible(v)]
+        points = self.problem.columns(self.ledger.points)
+        self.ledger.hypervolume = normalised_hypervolume(points, self.study.box)
 
     def _check_outcome(self) -> None:
         """Raises ConfigError when the search has found nothing that can be on a front."""
@@ -290,25 +301,22 @@ class _Loop:
     def _report(self) -> None:
         if self.listener is None:
             return
-        results = self.ledger.results
-        good = {n: e for n, e in results.items() if e.metric is not None}
+        ledger = self.ledger
+        succeeded = ledger.n_trained > ledger.n_failed
         share = min(self._share_spent(), 1.0)
         gained = share - (self.share_started or 0.0)
         seconds = time.monotonic() - self.began
-        params = [self.ledger.rows[n].analytic["params"] for n in good]
         self.listener(
             Progress(
                 phase="search",
-                done=len(results),
+                done=ledger.n_trained,
                 share=share,
-                feasible=len(self.ledger.rows) - self.ledger.n_infeasible,
-                infeasible=self.ledger.n_infeasible,
-                failed=len(results) - len(good),
-                hypervolume=self.ledger.hypervolume,
-                best_metric=min(
-                    (e.metric for e in good.values() if e.metric is not None), default=None
-                ),
-                smallest_params=min(params, default=None),
+                feasible=len(ledger.rows) - ledger.n_infeasible,
+                infeasible=ledger.n_infeasible,
+                failed=ledger.n_failed,
+                hypervolume=ledger.hypervolume,
+                best_metric=ledger.best_metric if succeeded else None,
+                smallest_params=ledger.smallest_params if succeeded else None,
                 seconds=seconds,
                 seconds_left=seconds * (1 - share) / gained if gained > 0.03 else None,
             )
