@@ -295,7 +295,13 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_resume(config, tmp_path, n_jobs):
     command += ["--set", "search.budget.trials=5000"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
-        command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        # a shell's background jobs ignore SIGINT and hand that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     store = tmp_path / "study" / "study.db"
     while process.poll() is None:
@@ -307,7 +313,10 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_resume(config, tmp_path, n_jobs):
             except Exception:
                 continue
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to workers too
-    _, text = process.communicate(timeout=60)
+    try:
+        _, text = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, text
     assert "Traceback" not in text
     assert f"evonas resume {tmp_path / 'study'}" in text

@@ -134,6 +134,9 @@ def complete(study: Study, listener: Listener | None = None) -> Study:
         _run(rival, _named(listener, "random search"))
         write_outputs(rival, None)
     write_outputs(study, rival)
+    for finished in (study, rival):
+        if finished is not None:
+            finished.store.settle()
     return study
 
 

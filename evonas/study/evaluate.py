@@ -178,6 +178,7 @@ def run_jobs(jobs: Sequence[Job], n_jobs: int) -> Iterator[Evaluation]:
     except _worker_deaths():
         pass
     for job in left.values():
+        _fresh_workers()
         try:
             yield from _parallel([job], 2)
         except _worker_deaths():
@@ -193,6 +194,13 @@ def _parallel(jobs: Sequence[Job], n_jobs: int) -> Iterator[Evaluation]:
         n_jobs=n_jobs, backend="loky", return_as="generator_unordered", batch_size=1
     )
     yield from work(joblib.delayed(run_job)(job) for job in jobs)
+
+
+def _fresh_workers() -> None:
+    """Ends this process's workers, so that the next job does not meet a broken pool."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
 def _worker_deaths() -> tuple[type[BaseException], ...]:

@@ -106,6 +106,11 @@ class Store:
         """Closes the file."""
         self._db.close()
 
+    def settle(self) -> None:
+        """Moves everything into the one file, out of SQLite's write-ahead log beside it."""
+        with self._guard():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def meta(self, key: str) -> Any:
         """Returns what was kept under a key, or None."""
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()

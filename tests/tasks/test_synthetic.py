@@ -59,7 +59,7 @@ def test_groups_share_the_samples_evenly():
 
 
 def test_an_unknown_key_is_refused_with_a_suggestion():
-    with pytest.raises(ConfigError, match=r"\[task\]: unknown key 'nois'. Did you mean 'noise'"):
+    with pytest.raises(ConfigError, match=r"\[task\] unknown key 'nois'. Did you mean 'noise'"):
         load_splits("synthetic", {"nois": 1}, 0.25, seed=0)
 
 
