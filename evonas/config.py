@@ -11,7 +11,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
@@ -153,7 +153,7 @@ class TrainingTable(Table):
 
     epochs: PositiveInt | None = None
     steps: PositiveInt = 100
-    batch_size: PositiveInt = 32
+    batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: PositiveFloat = 0.02
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     schedule: Literal["cosine", "one-cycle", "constant"] = "cosine"
@@ -250,13 +250,15 @@ def validate_table(model: type[T], data: Mapping[str, Any], where: str) -> T:
         return model.model_validate(data)
     except ValidationError as error:
         sign = "" if where.endswith("]") else ":"
-        raise ConfigError(f"{where}{sign} {_message(model, error, not sign)}") from None
+        raise ConfigError(f"{where}{sign} {_message(model, data, error, not sign)}") from None
 
 
-def _message(model: type[Table], error: ValidationError, is_inner: bool) -> str:
+def _message(
+    model: type[Table], data: Mapping[str, Any], error: ValidationError, is_inner: bool
+) -> str:
     """Returns the most specific of pydantic's errors as "[table] key: what is wrong"."""
     first = max(error.errors(), key=lambda item: len(item["loc"]))
-    *tables, key = [part for part in map(str, first["loc"]) if not _is_branch(part)] or [""]
+    *tables, key = _keys(first["loc"], data, first["type"] == "missing") or [""]
     depth = 0 if is_inner else 1
     prefix = f"[{'.'.join(tables)}] " if tables and not is_inner else ""
     path = key if tables and not is_inner else ".".join([*tables, key])
@@ -265,7 +267,7 @@ def _message(model: type[Table], error: ValidationError, is_inner: bool) -> str:
         near = difflib.get_close_matches(key, fields, n=1, cutoff=0.6)
         known = f" Known: {', '.join(fields)}." if fields else ""
         hint = f" Did you mean {near[0]!r}?" if near else known
-        return f"{prefix}unknown key {key!r}.{hint}"
+        return f"{prefix}unknown key {path!r}.{hint}"
     if first["type"] == "missing":
         return f"{prefix}missing key {path!r}."
     text = first["msg"].removeprefix("Value error, ").rstrip(".")
@@ -276,18 +278,30 @@ def _message(model: type[Table], error: ValidationError, is_inner: bool) -> str:
     return f"{place}{text}{came}."
 
 
-def _is_branch(part: str) -> bool:
-    """Whether a part of pydantic's location names a branch of a union, not a key."""
-    return part in ("str", "int", "float", "bool") or part[:1].isupper()
+def _keys(location: Sequence[str | int], data: Any, is_missing: bool) -> list[str]:
+    """Returns pydantic's location of an error in data without the branches of unions."""
+    keys = []
+    for i, part in enumerate(location):
+        is_last = i == len(location) - 1
+        if isinstance(data, Mapping) and part in data:
+            data = data[str(part)]
+        elif isinstance(data, (list, tuple)) and isinstance(part, int):
+            data = data[part] if part < len(data) else None
+        elif not (is_missing and is_last):
+            continue
+        keys.append(str(part))
+    return keys
 
 
 def _fields(model: type[Table], tables: Sequence[str]) -> list[str]:
     for table in tables:
         field = model.model_fields.get(table)
-        inner = field.annotation if field else None
-        if not (isinstance(inner, type) and issubclass(inner, Table)):
+        found = field.annotation if field else None
+        branches = (found, *get_args(found))  # of a union, such as a name or a table
+        inner = [t for t in branches if isinstance(t, type) and issubclass(t, Table)]
+        if not inner:
             return []
-        model = inner
+        model = inner[0]
     return sorted(model.model_fields)
 
 

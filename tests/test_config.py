@@ -25,6 +25,20 @@ def test_an_unknown_table_is_refused():
     assert "unknown key 'serach'. Did you mean 'search'?" in _refused({"serach": {}})
 
 
+@pytest.mark.parametrize("key", ["Search", "str"])
+def test_an_unknown_key_that_looks_like_a_type_is_named(key):
+    assert f"unknown key {key!r}" in _refused({key: {}})
+
+
+def test_an_unknown_key_of_a_table_that_could_be_a_name_is_named_with_the_nearest():
+    from evonas.spaces.tcn_seed import TCNSettings
+
+    with pytest.raises(ConfigError) as caught:
+        validate_table(TCNSettings, {"seed_network": {"widths": [4], "Kernel": 3}}, "[space]")
+    text = "[space] unknown key 'seed_network.Kernel'. Did you mean 'kernel'?"
+    assert str(caught.value) == text
+
+
 def test_a_missing_task_is_named():
     with pytest.raises(ConfigError, match="missing key 'task'"):
         validate_table(StudyConfig, {}, "kws.toml")
@@ -37,6 +51,7 @@ def test_a_missing_task_is_named():
         ({"search": {"pop_size": 1}}, "[search] pop_size: "),
         ({"search": {"objectives": ["error", "error"]}}, "repeat a name"),
         ({"search": {"n_jobs": 0}}, "n_jobs"),
+        ({"final": {"batch_size": 1}}, "[final] batch_size: "),
         ({"proxy": {"schedule": "step"}}, "'cosine', 'one-cycle' or 'constant', got 'step'"),
         ({"task": {"kind": "synthetic", "validation": 1.5}}, "less than 1, got 1.5"),
         ({"search": {"budget": {"cpu": "10 kB"}}}, "got '10 kB'"),
