@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from evonas.errors import ConfigError
@@ -34,10 +35,10 @@ def parse_quantity(value: object, dimension: str) -> float:
         dimension: A key of ``UNITS``.
 
     Raises:
-        ConfigError: The value is neither, or its unit is not one of the dimension's.
+        ConfigError: The value is neither or not finite, or its unit is none of the dimension's.
     """
     units = UNITS[dimension]
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     match = _QUANTITY.match(value) if isinstance(value, str) else None
     if match and match[2] in units:

@@ -27,7 +27,9 @@ def test_a_quantity_is_read_in_si_units(value, dimension, expected):
     assert parse_quantity(value, dimension) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("value", ["5 kg", "kB", "", None, True, [3], "3 4 kB"])
+@pytest.mark.parametrize(
+    "value", ["5 kg", "kB", "", None, True, [3], "3 4 kB", float("nan"), float("inf")]
+)
 def test_what_is_no_quantity_is_refused(value):
     with pytest.raises(ConfigError, match="Expected a size in bytes"):
         parse_quantity(value, "byte")

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from evonas.arch.graph import LoweredOp
 from evonas.arch.lower import lower
 from evonas.cost import cost_report
-from evonas.objectives import OBJECTIVES
 from evonas.plots.axes import readable
 from evonas.study.final import metric_on_test
 from evonas.study.study import Study
@@ -55,8 +54,7 @@ def show(study: Study, name: str, value: float | None) -> str:
     """Returns an objective's value as a person reads it; the error in the metric's own unit."""
     if value is None or not math.isfinite(value):
         return "–"
-    dimension = OBJECTIVES.get(name).dimension
-    return format_quantity(value, study.problem.metric.unit if name == "error" else dimension)
+    return study.problem.readable(name, value)
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], n_text: int = 1) -> list[str]:

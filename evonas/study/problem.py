@@ -82,15 +82,24 @@ class Problem:
         weight = config.proxy.loss_weight
         if weight is None:
             weight = 0.0 if metric.is_regression else LOSS_WEIGHT
-        return cls(
+        problem = cls(
             space=space,
             device=device,
             runtime=config.device.runtime,
             objectives=objectives,
-            limits=_limits(config, device),
+            limits=_limits(config, device, metric),
             metric=metric,
             loss_weight=weight,
         )
+        report = cost_report(space.seed, device, config.device.runtime)
+        for name in problem.cost_names:
+            _objective(name).value(report)  # says what the device lacks for it
+        if config.search.budget.epochs is not None and not problem.needs_training:
+            raise ConfigError(
+                "[search] budget: epochs never end a search that trains nothing; give trials, cpu "
+                "or wall, or the objective error."
+            )
+        return problem
 
     @property
     def needs_training(self) -> bool:
@@ -165,13 +174,17 @@ class Problem:
 
     def describe_limits(self, values: Mapping[str, float]) -> str:
         """Returns the limits that values violate, as a person reads them."""
-        broken = [
-            f"{limit.name} {format_quantity(values[limit.name], _objective(limit.name).dimension)}"
-            f" > {format_quantity(limit.value, _objective(limit.name).dimension)}"
-            for limit, violation in zip(self.limits, self.violations(values), strict=True)
-            if violation > 0
-        ]
+        broken = []
+        for limit, violation in zip(self.limits, self.violations(values), strict=True):
+            if violation > 0:
+                found = self.readable(limit.name, values[limit.name])
+                broken.append(f"{limit.name} {found} > {self.readable(limit.name, limit.value)}")
         return ", ".join(broken)
+
+    def readable(self, name: str, value: float) -> str:
+        """Returns an objective's value as a person reads it; the error in the metric's own unit."""
+        dimension = self.metric.unit if name == "error" else _objective(name).dimension
+        return format_quantity(value, dimension)
 
     def describe_device(self) -> str:
         """Returns the device, its kernel library and how far its latency can be trusted."""
@@ -184,18 +197,21 @@ def _objective(name: str) -> AbstractObjective:
     return found
 
 
-def _limits(config: StudyConfig, device: Device) -> tuple[Limit, ...]:
+def _limits(config: StudyConfig, device: Device, metric: Metric) -> tuple[Limit, ...]:
     reserve = {"peak_ram": config.device.reserve.ram, "flash": config.device.reserve.flash}
     limits = {
         "peak_ram": Limit("peak_ram", float(device.largest_ram_block_bytes), device.name),
         "flash": Limit("flash", float(device.flash_bytes), device.name),
     }
     for name, value in config.search.limits.items():
-        dimension = _objective(name).dimension
+        is_number = name == "error" and metric.is_regression
+        dimension = metric.unit if is_number else _objective(name).dimension
         try:
             bound = parse_quantity(value, dimension)
         except ConfigError as error:
             raise ConfigError(f"[search.limits] {name}: {error}") from None
+        if bound <= 0:
+            raise ConfigError(f"[search.limits] {name}: expected more than 0, got {value!r}.")
         if name not in limits or bound < limits[name].value:
             limits[name] = Limit(name, bound, "limits")
     taken = {
@@ -245,10 +261,9 @@ def check_reachable(problem: Problem, smallest: Mapping[str, float]) -> None:
     """Raises ConfigError when a limit lies below the smallest value that was found for it."""
     for limit in problem.limits:
         if limit.name in smallest and smallest[limit.name] > limit.value:
-            dimension = _objective(limit.name).dimension
             raise ConfigError(
                 f"[search.limits] {limit.name}: no network of this space can meet "
-                f"{format_quantity(limit.value, dimension)} ({limit.source}, less the reserve); "
+                f"{problem.readable(limit.name, limit.value)} ({limit.source}, less the reserve); "
                 "the smallest reachable value is "
-                f"{format_quantity(smallest[limit.name], dimension)}."
+                f"{problem.readable(limit.name, smallest[limit.name])}."
             )

@@ -1,0 +1,71 @@
+"""The problem: what a config asks for is refused where the device or the search cannot give it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import evonas.devices
+from evonas.config import StudyConfig, validate_table
+from evonas.errors import ConfigError
+from evonas.study.problem import Problem
+from evonas.tasks.load import load_splits
+from evonas.tasks.metrics import resolve_metric
+
+
+def _problem(search, task=(), **tables):
+    task = {"kind": "synthetic", "shape": [2, 24], **dict(task)}
+    space = {"seed_network": {"widths": [6, 8], "kernel": 5}}
+    data = {"task": task, "space": space, "search": search, **tables}
+    config = validate_table(StudyConfig, data, "x")
+    splits = load_splits("synthetic", config.task.settings, 0.25, 0)
+    return Problem.from_config(config, splits, resolve_metric(None, splits.is_regression))
+
+
+@pytest.fixture
+def powerless(tmp_path):
+    """Returns the file of a device that states no power."""
+    text = (Path(evonas.devices.__file__).parent / "stm32l4r5.toml").read_text()
+    path = tmp_path / "powerless.toml"
+    path.write_text("".join(line for line in text.splitlines(True) if "power_w" not in line))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    "search", [{"objectives": ["error", "energy"]}, {"limits": {"energy": "1 mJ"}}]
+)
+def test_energy_is_refused_on_a_device_without_power(powerless, search):
+    with pytest.raises(ConfigError, match="states no power"):
+        _problem(search, device={"path": powerless})
+
+
+def test_a_device_without_power_serves_the_other_objectives(powerless):
+    problem = _problem({"objectives": ["error", "latency"]}, device={"path": powerless})
+    assert "energy" not in problem.costs(problem.space.seed)
+
+
+@pytest.mark.parametrize("value", [0, -1, "0 B", float("nan"), float("inf")])
+def test_a_limit_that_bounds_nothing_is_refused(value):
+    with pytest.raises(ConfigError, match=r"\[search.limits\] flash: "):
+        _problem({"limits": {"flash": value}})
+
+
+def test_a_reserve_of_everything_is_refused():
+    with pytest.raises(ConfigError, match=r"\[device.reserve\] takes all of peak_ram"):
+        _problem({}, device={"reserve": {"ram": "1 GB"}})
+
+
+def test_epochs_are_no_budget_of_a_search_that_trains_nothing():
+    with pytest.raises(ConfigError, match="trains nothing"):
+        _problem({"objectives": ["params"], "budget": {"epochs": 10}})
+    assert _problem({"objectives": ["params"], "budget": {"trials": 10}})
+
+
+def test_limits_on_the_error_are_in_the_unit_of_the_metric():
+    numbers = _problem({"limits": {"error": 20}}, task={"target": "number"})
+    assert numbers.describe_limits({"error": 35.5}) == "error 35.5 > 20"
+    classes = _problem({"limits": {"error": "20 %"}})
+    assert classes.describe_limits({"error": 0.355}) == "error 35.5 % > 20.0 %"
+    with pytest.raises(ConfigError, match="in the target's unit"):
+        _problem({"limits": {"error": "20 %"}}, task={"target": "number"})
