@@ -1,104 +1,67 @@
-"""Latency and energy: cycles per multiply-accumulate, instructions for the operators without any.
+"""Latency and energy: cycles of each operator by the model of the kernel library that runs it.
 
-A linear model by class: it does not see that narrow layers are dearer than wide ones.
+Which model holds is the device's word (evonas.devices.kernels): instructions of CMSIS-NN's kernel
+paths, cycles per multiply-accumulate, GAP8's tile formula, or a roofline. Every operator of the
+lowered graph is counted, padding and copies too, and each pays the runtime's dispatch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
-from evonas.devices.catalogue import Device, KernelCycles
-from evonas.errors import ConfigError
+from evonas.cost.instructions import instructions
+from evonas.cost.kernel_calls import kernel_call
+from evonas.cost.tiles import tile_cycles
+from evonas.devices.catalogue import Device
+from evonas.devices.kernels import (
+    InstructionKernels,
+    KernelModel,
+    MacKernels,
+    RooflineKernels,
+    TileKernels,
+)
 
-OP_OVERHEAD_CYCLES = 500
-"""TFLite Micro's dispatch of one operator: invoke_cycles - op_cycles of the single layers of
-mcu_layer_cycles.csv (medians 440 to 594 on Cortex-M4 and M33 boards)."""
-
-ADD_INSTRUCTIONS = (81.2, 115.0)
-"""An element, a call. These and the following: fitted to the instructions of CMSIS-NN 99f736a on an
-emulated Cortex-M4 (cmsisnn_instructions.csv; M7 and M33 within 2 %). Mean error of add 0.1 %."""
-
-PAD_INSTRUCTIONS = (2.73, 352.0)
-"""A written element, a call; mean error 12 %."""
-
-AVERAGE_POOL_INSTRUCTIONS = (5.63, 19.07, 13.26, 262.0)
-MAX_POOL_INSTRUCTIONS = (6.80, 9.85, 21.14, 95.0)
-"""A tap of a channel, a written element, a tap of a position, a call; mean error 8 and 10 %."""
-
-MAC_CLASSES: dict[str, Callable[[KernelCycles], float]] = {
-    "conv": lambda kernels: kernels.conv,
-    "depthwise": lambda kernels: kernels.depthwise,
-    "dense": lambda kernels: kernels.dense,
-    "scale": lambda kernels: kernels.depthwise,
-}
-"""Operators whose cycles go with their multiply-accumulates; a scale is a depthwise tap."""
+STAND_IN_CORE = "m4"
+"""Core whose instructions stand for those of operators that a library's own model does not know."""
 
 
-def _elements(graph: LoweredGraph, op: LoweredOp) -> int:
-    return graph.tensors[op.output].n_bytes
+class OpCycles(NamedTuple):
+    """What one operator takes.
 
-
-def _linear(per_element: float, call: float) -> Callable[[LoweredGraph, LoweredOp], float]:
-    return lambda graph, op: per_element * _elements(graph, op) + call
-
-
-def _window(
-    tap: float, element: float, position: float, call: float
-) -> Callable[[LoweredGraph, LoweredOp], float]:
-    def instructions(graph: LoweredGraph, op: LoweredOp) -> float:
-        n = _elements(graph, op)
-        taps = op.kernel[0] * op.kernel[1]
-        positions = n // graph.tensors[op.output].shape[-1]
-        return tap * taps * n + element * n + position * taps * positions + call
-
-    return instructions
-
-
-INSTRUCTIONS: dict[str, Callable[[LoweredGraph, LoweredOp], float]] = {
-    "add": _linear(*ADD_INSTRUCTIONS),
-    "pad": _linear(*PAD_INSTRUCTIONS),
-    "average_pool": _window(*AVERAGE_POOL_INSTRUCTIONS),
-    "max_pool": _window(*MAX_POOL_INSTRUCTIONS),
-    "relu": _linear(*ADD_INSTRUCTIONS),
-    "reshape": _linear(*PAD_INSTRUCTIONS),
-    "strided_slice": _linear(*PAD_INSTRUCTIONS),
-}
-"""The others. Assumed: a ReLU of its own costs what an add does, a copy what a pad does; TFLite
-Micro's reference kernels, which stand in for all of these, what CMSIS-NN's do."""
-
-
-def device_kernels(device: Device, library: str) -> KernelCycles:
-    """Returns the cycles of a kernel library on a device.
-
-    Raises:
-        ConfigError: The device states none.
+    Attributes:
+        cycles: Clock cycles, dispatch included.
+        instructions: Instructions of its kernel; None where the model counts none.
     """
-    if library not in device.kernels:
-        raise ConfigError(
-            f"Device {device.name!r} states no cycles of the kernel library {library!r}, only of "
-            f"{', '.join(sorted(device.kernels))}."
-        )
-    return device.kernels[library]
+
+    cycles: float
+    instructions: float | None
 
 
-def op_latency_s(
-    graph: LoweredGraph, op: LoweredOp, device: Device, kernels: KernelCycles
-) -> float:
-    """Returns the seconds that one operator takes, dispatch included.
+def op_instructions(graph: LoweredGraph, op: LoweredOp, core: str) -> float:
+    """Returns the instructions that CMSIS-NN's kernel executes for one operator.
+
+    Args:
+        graph: The deployed network.
+        op: One of its operators.
+        core: "m3", "m4", "m7", "m33" or "m55".
+    """
+    call, n_calls = kernel_call(graph, op)
+    return n_calls * instructions(call, core)
+
+
+def op_cycles(graph: LoweredGraph, op: LoweredOp, device: Device, kernels: KernelModel) -> OpCycles:
+    """Returns the cycles that one operator takes, dispatch included.
 
     Args:
         graph: The deployed network.
         op: One of its operators.
         device: The microcontroller.
-        kernels: The cycles of the kernel library in use on it.
+        kernels: The kernel library in use on it: one of the device's.
     """
-    mac_class = MAC_CLASSES.get(op.kind)
-    if mac_class is None:
-        cycles = INSTRUCTIONS[op.kind](graph, op) * device.cycles_per_instruction
-    else:
-        cycles = mac_class(kernels) * (op.macs or _elements(graph, op))
-    return (cycles + OP_OVERHEAD_CYCLES) / device.clock_hz
+    cycles, counted = MODELS[type(kernels)](graph, op, device, kernels)
+    return OpCycles(cycles + kernels.overhead_cycles, counted)
 
 
 def energy_j(latency_s: float, device: Device) -> float | None:
@@ -108,3 +71,62 @@ def energy_j(latency_s: float, device: Device) -> float | None:
     Banbury et al. 2021 <https://arxiv.org/abs/2010.11267>).
     """
     return None if device.power_w is None else device.power_w * latency_s
+
+
+def _by_instructions(
+    graph: LoweredGraph, op: LoweredOp, device: Device, kernels: InstructionKernels
+) -> OpCycles:
+    counted = op_instructions(graph, op, device.instruction_core)
+    return OpCycles(counted * kernels.cycles_per_instruction, counted)
+
+
+MAC_CLASSES = {"conv": "conv", "depthwise": "depthwise", "dense": "dense", "scale": "depthwise"}
+"""Operators whose cycles go with their multiply-accumulates; a scale is one depthwise tap."""
+
+
+def _by_macs(graph: LoweredGraph, op: LoweredOp, device: Device, kernels: MacKernels) -> OpCycles:
+    if op.kind not in MAC_CLASSES:
+        return _stand_in(graph, op, kernels.cycles_per_instruction)
+    per_mac: float = getattr(kernels, MAC_CLASSES[op.kind])
+    return OpCycles(per_mac * (op.macs or graph.tensors[op.output].n_bytes), None)
+
+
+def _by_tiles(graph: LoweredGraph, op: LoweredOp, device: Device, kernels: TileKernels) -> OpCycles:
+    cycles = tile_cycles(graph, op)
+    if cycles is None:
+        return _stand_in(graph, op, kernels.cycles_per_instruction)
+    return OpCycles(cycles, None)
+
+
+def _by_roofline(
+    graph: LoweredGraph, op: LoweredOp, device: Device, kernels: RooflineKernels
+) -> OpCycles:
+    moved = sum(graph.tensors[i].n_bytes for i in (*op.inputs, op.output))
+    moved += op.weights + 4 * op.biases
+    return OpCycles(max(op.macs / kernels.macs_per_cycle, moved / kernels.bytes_per_cycle), None)
+
+
+def _stand_in(graph: LoweredGraph, op: LoweredOp, cycles_per_instruction: float) -> OpCycles:
+    return OpCycles(cycles_per_instruction * op_instructions(graph, op, STAND_IN_CORE), None)
+
+
+MODELS: dict[type[KernelModel], Callable[[LoweredGraph, LoweredOp, Device, Any], OpCycles]] = {
+    InstructionKernels: _by_instructions,
+    MacKernels: _by_macs,
+    TileKernels: _by_tiles,
+    RooflineKernels: _by_roofline,
+}
+"""The kernels' own cycles by each model, without dispatch."""
+
+MODEL_TITLES: dict[type[KernelModel], str] = {
+    InstructionKernels: "instruction model",
+    MacKernels: "cycles per MAC",
+    TileKernels: "published tile formula, compute only",
+    RooflineKernels: "roofline",
+}
+"""The models as reports name them."""
+
+
+def describe_accuracy(kernels: KernelModel) -> str:
+    """Returns by which model a latency was computed and how far it can be trusted."""
+    return f"{MODEL_TITLES[type(kernels)]}, {kernels.accuracy}"

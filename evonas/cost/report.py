@@ -10,10 +10,14 @@ from evonas.arch.ops import Shape
 from evonas.arch.spec import ArchSpec
 from evonas.cost.arena import live_bytes
 from evonas.cost.flash import graph_model_bytes
-from evonas.cost.latency import device_kernels, energy_j, op_latency_s
+from evonas.cost.latency import describe_accuracy, energy_j, op_cycles
 from evonas.cost.memory import arena_buffers, arena_head_bytes, runtime_ram_bytes
-from evonas.cost.runtimes import Runtime, load_runtime
+from evonas.cost.runtimes import Runtime, kernel_library, load_runtime
 from evonas.devices.catalogue import Device
+from evonas.devices.kernels import KernelModel
+
+NO_MODEL = "no latency model yet"
+"""What a report says instead of an accuracy where a runtime's latency is not known."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,9 @@ class LayerCost:
         shape: Its output, (height, width, channels) or (features,).
         params: Weights and biases.
         macs: Multiply-accumulates.
-        latency_s: Seconds, dispatch included.
+        instructions: Instructions of its kernel; None where the latency's model counts none.
+        cycles: Clock cycles, dispatch included; None where the runtime has no latency model.
+        latency_s: Seconds, dispatch included; None likewise.
         ram_bytes: Aligned bytes of the tensors and scratch buffers alive while it runs.
     """
 
@@ -33,7 +39,9 @@ class LayerCost:
     shape: Shape
     params: int
     macs: int
-    latency_s: float
+    instructions: float | None
+    cycles: float | None
+    latency_s: float | None
     ram_bytes: int
 
 
@@ -44,15 +52,17 @@ class CostReport:
     Attributes:
         device: Name of the device.
         runtime: Name of the runtime.
-        kernel_library: Whose kernels the latency is of.
-        accuracy: How far the latency can be trusted.
+        kernel_library: Whose kernels the latency is of; "none" where the runtime has no model.
+        accuracy: By which model the latency was computed, and its error or "uncalibrated".
         params: Parameters of the deployed network.
         macs: Its multiply-accumulates.
         model_bytes: Its .tflite file.
         flash_bytes: The file and the runtime's code.
         peak_ram_bytes: Arena and interpreter.
-        latency_s: One inference.
-        energy_j: One inference; None where the device states no power.
+        instructions: Instructions of its kernels; None where the latency's model counts none.
+        cycles: Clock cycles of one inference; None where the runtime has no latency model.
+        latency_s: One inference; None likewise.
+        energy_j: One inference; None where the latency or the device's power is not known.
         layers: Each operator in order of execution; their latencies add up to latency_s.
     """
 
@@ -65,7 +75,9 @@ class CostReport:
     model_bytes: int
     flash_bytes: int
     peak_ram_bytes: int
-    latency_s: float
+    instructions: float | None
+    cycles: float | None
+    latency_s: float | None
     energy_j: float | None
     layers: tuple[LayerCost, ...]
 
@@ -79,41 +91,58 @@ def cost_report(spec: ArchSpec, device: Device, runtime: str = "tflm") -> CostRe
         runtime: A name in evonas.cost.runtimes.
 
     Raises:
-        ConfigError: The runtime is unknown or not built, or the device states no cycles for it.
+        ConfigError: The runtime is unknown, or the device has no kernel library for it.
         UnsupportedOpError: The spec holds an operator without a lowering.
     """
     chosen = load_runtime(runtime)
+    library = kernel_library(device, chosen)
+    kernels = None if library is None else device.kernels[library]
     graph = lower(spec)
-    layers = _layers(graph, device, chosen)
-    latency_s = sum(layer.latency_s for layer in layers)
+    layers = _layers(graph, device, chosen, kernels)
+    cycles = _total([layer.cycles for layer in layers])
+    latency_s = None if cycles is None else cycles / device.clock_hz
     file_bytes = graph_model_bytes(graph, chosen)
     return CostReport(
         device=device.name,
         runtime=chosen.name,
-        kernel_library=chosen.kernel_library,
-        accuracy=f"cycles per MAC, {device.validation}",
+        kernel_library=library or "none",
+        accuracy=NO_MODEL if kernels is None else describe_accuracy(kernels),
         params=sum(layer.params for layer in layers),
         macs=sum(layer.macs for layer in layers),
         model_bytes=file_bytes,
         flash_bytes=file_bytes + chosen.flash_bytes,
         peak_ram_bytes=arena_head_bytes(graph, chosen) + runtime_ram_bytes(graph),
+        instructions=_total([layer.instructions for layer in layers]),
+        cycles=cycles,
         latency_s=latency_s,
-        energy_j=energy_j(latency_s, device),
+        energy_j=None if latency_s is None else energy_j(latency_s, device),
         layers=layers,
     )
 
 
-def _layers(graph: LoweredGraph, device: Device, runtime: Runtime) -> tuple[LayerCost, ...]:
-    kernels = device_kernels(device, runtime.kernel_library)
+def _layers(
+    graph: LoweredGraph, device: Device, runtime: Runtime, kernels: KernelModel | None
+) -> tuple[LayerCost, ...]:
     live = live_bytes(arena_buffers(graph, runtime.scratch), len(graph.ops) + 1)
-    return tuple(
-        LayerCost(
-            name=f"{op.kind} {op.node}",
-            shape=graph.tensors[op.output].shape,
-            params=op.params,
-            macs=op.macs,
-            latency_s=op_latency_s(graph, op, device, kernels),
-            ram_bytes=live[step],
+    layers = []
+    for step, op in enumerate(graph.ops, start=1):
+        cycles, counted = (None, None) if kernels is None else op_cycles(graph, op, device, kernels)
+        layers.append(
+            LayerCost(
+                name=f"{op.kind} {op.node}",
+                shape=graph.tensors[op.output].shape,
+                params=op.params,
+                macs=op.macs,
+                instructions=counted,
+                cycles=cycles,
+                latency_s=None if cycles is None else cycles / device.clock_hz,
+                ram_bytes=live[step],
+            )
         )
-        for step, op in enumerate(graph.ops, start=1)
-    )
+    return tuple(layers)
+
+
+def _total(values: list[float | None]) -> float | None:
+    """Returns the sum; None where one of the values is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

@@ -1,5 +1,13 @@
 """Devices: one TOML file each, every figure with its source."""
 
-from evonas.devices.catalogue import Device, KernelCycles, device_names, load_device
+from evonas.devices.catalogue import Device, MemoryTier, device_names, load_device, parse_device
+from evonas.devices.kernels import KernelModel
 
-__all__ = ["Device", "KernelCycles", "device_names", "load_device"]
+__all__ = [
+    "Device",
+    "KernelModel",
+    "MemoryTier",
+    "device_names",
+    "load_device",
+    "parse_device",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evonas.cost.report import CostReport
 from evonas.errors import ConfigError
+from evonas.objectives.latency import known_latency_s
 from evonas.objectives.objective import AbstractObjective
 
 
@@ -17,8 +18,9 @@ class Energy(AbstractObjective):
         """Returns joules of one inference.
 
         Raises:
-            ConfigError: The device states no power.
+            ConfigError: The device states no power, or the runtime has no latency model.
         """
+        known_latency_s(result)
         if result.energy_j is None:
             raise ConfigError(
                 f"Device {result.device!r} states no power, so energy is not known; add power_w "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from evonas.cost.report import CostReport
+from evonas.errors import ConfigError
 from evonas.objectives.objective import AbstractObjective
 
 
@@ -13,8 +14,26 @@ class Latency(AbstractObjective):
     dimension = "second"
 
     def value(self, result: CostReport) -> float:
-        """Returns seconds of one inference."""
-        return float(result.latency_s)
+        """Returns seconds of one inference.
+
+        Raises:
+            ConfigError: The runtime has no latency model.
+        """
+        return known_latency_s(result)
+
+
+def known_latency_s(report: CostReport) -> float:
+    """Returns the seconds of one inference.
+
+    Raises:
+        ConfigError: The runtime has no latency model.
+    """
+    if report.latency_s is None:
+        raise ConfigError(
+            f"Runtime {report.runtime!r} has no latency model yet, so neither latency nor energy "
+            "is known; bound macs, or name another runtime."
+        )
+    return report.latency_s
 
 
 LATENCY = Latency()

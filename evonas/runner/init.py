@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from evonas.devices import load_device
+from evonas.devices import Device, load_device
 from evonas.errors import ConfigError
 from evonas.tasks.load import load_splits
 from evonas.tasks.splits import Splits
@@ -95,10 +95,16 @@ def commented_config(data: str, device: str) -> str:
         device=device,
         device_facts=f"{chosen.core} at {chosen.clock_hz / 1e6:g} MHz, "
         f"{format_quantity(chosen.ram_bytes, 'byte')} RAM, "
-        f"{format_quantity(chosen.flash_bytes, 'byte')} flash",
+        f"{_flash(chosen)} flash",
         batch_size=32 if len(splits.train) < 5000 else 64,
         class_weights=str(metric == "balanced_error").lower(),
     ).replace(f'name = "{device}" ', f'{"path" if Path(device).exists() else "name"} = "{device}" ')
+
+
+def _flash(device: Device) -> str:
+    if device.flash_bytes is None:
+        return "external"
+    return format_quantity(device.flash_bytes, "byte")
 
 
 def _task(data: str) -> tuple[str, dict[str, str]]:

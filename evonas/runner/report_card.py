@@ -29,7 +29,7 @@ def card(study: Study, trial: Trial, is_recommended: bool) -> list[str]:
     layers = cost_report(trial.spec, study.problem.device, study.problem.runtime).layers
     rows = [
         [_operator(op), _shape(layer.shape), _count(layer.params), _count(layer.macs)]
-        + [format_quantity(layer.latency_s, "second"), format_quantity(layer.ram_bytes, "byte")]
+        + [show(study, "latency", layer.latency_s), format_quantity(layer.ram_bytes, "byte")]
         for op, layer in zip(lower(trial.spec).ops, layers, strict=True)
     ]
     titles = ["operator", "output", "params", "MACs", "latency", "RAM alive"]
@@ -40,12 +40,12 @@ def share_of_device(study: Study, trial: Trial) -> list[str]:
     """Returns two lines: what a network takes of its device's RAM and of its flash."""
     device, values = study.problem.device, trial.values
     ram, flash = values.get("peak_ram", math.nan), values.get("flash", math.nan)
-    block = device.largest_ram_block_bytes
+    block, size = device.largest_ram_block_bytes, device.flash_bytes
+    share = "" if size is None else f": {_share(flash / size)} of its {_bytes(size)}"
     return [
         f"peak RAM {show(study, 'peak_ram', ram)}: {_share(ram / block)} of the {_bytes(block)}"
         f" that {device.name} has in one block",
-        f"flash {show(study, 'flash', flash)}: {_share(flash / device.flash_bytes)} of its"
-        f" {_bytes(device.flash_bytes)}; the model itself is"
+        f"flash {show(study, 'flash', flash)}{share}; the model itself is"
         f" {show(study, 'model_bytes', values.get('model_bytes'))}",
     ]
 

@@ -114,16 +114,23 @@ class Problem:
         return tuple(n for n in dict.fromkeys(names) if not _objective(n).needs_training)
 
     def costs(self, spec: ArchSpec) -> dict[str, float]:
-        """Returns every analytic value of a network by its objective's name, SI."""
+        """Returns every analytic value of a network by its objective's name, SI.
+
+        Raises:
+            ConfigError: The device or the runtime lacks a figure for an objective or a limit.
+        """
         if spec.digest not in self._costs:
             report = cost_report(spec, self.device, self.runtime)
             known = {}
             for name in OBJECTIVES.names():
                 objective = _objective(name)
-                if not objective.needs_training and (
-                    name != "energy" or self.device.power_w is not None
-                ):
+                if objective.needs_training:
+                    continue
+                try:
                     known[name] = float(objective.value(report))
+                except ConfigError:  # the device or the runtime lacks a figure for it
+                    if name in self.cost_names:
+                        raise
             self._costs[spec.digest] = known
         return self._costs[spec.digest]
 
@@ -201,8 +208,9 @@ def _limits(config: StudyConfig, device: Device, metric: Metric) -> tuple[Limit,
     reserve = {"peak_ram": config.device.reserve.ram, "flash": config.device.reserve.flash}
     limits = {
         "peak_ram": Limit("peak_ram", float(device.largest_ram_block_bytes), device.name),
-        "flash": Limit("flash", float(device.flash_bytes), device.name),
     }
+    if device.flash_bytes is not None:
+        limits["flash"] = Limit("flash", float(device.flash_bytes), device.name)
     for name, value in config.search.limits.items():
         is_number = name == "error" and metric.is_regression
         dimension = metric.unit if is_number else _objective(name).dimension

@@ -63,10 +63,10 @@ def test_counts_are_the_published_ones(published):
     assert (count_params(spec), count_macs(spec)) == (params, macs)
 
 
-def test_latency_on_the_l4r5_is_within_8_percent(published, device):
+def test_latency_on_the_l4r5_is_within_10_percent(published, device):
     spec, _, _, seconds, _ = published
 
-    assert cost_report(spec, device).latency_s == pytest.approx(seconds, rel=0.08)
+    assert cost_report(spec, device).latency_s == pytest.approx(seconds, rel=0.10)
 
 
 def test_cycles_of_the_m33_are_within_8_percent_of_an_nrf5340s(published):

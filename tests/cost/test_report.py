@@ -2,9 +2,11 @@ import dataclasses
 import subprocess
 import sys
 import time
+from typing import get_args
 
 import pytest
 
+from evonas.arch.graph import Kind
 from evonas.arch.lower import lower
 from evonas.cost import (
     cost_report,
@@ -14,36 +16,36 @@ from evonas.cost import (
     model_bytes,
     peak_ram_bytes,
 )
-from evonas.cost.latency import (
-    ADD_INSTRUCTIONS,
-    INSTRUCTIONS,
-    MAC_CLASSES,
-    OP_OVERHEAD_CYCLES,
-)
+from evonas.cost.kernel_calls import KINDS
 from evonas.errors import ConfigError
 from evonas.references import reference
 
-RUNTIMES = ("tflm", "tflm_offline", "tflm_reference")
+RUNTIMES = ("tflm", "tflm_offline", "tflm_reference", "xcubeai")
 
 
-def test_latency_is_cycles_per_mac_and_a_dispatch_each(builder, device):
-    x = builder.conv1d(builder.input((4, 64)), 8, kernel=1)
-    spec = builder.finish(builder.dense(builder.last_step(x), 3))
+def test_cycles_are_instructions_times_a_factor_and_a_dispatch_each(builder, device):
+    x = builder.conv1d(builder.input((4, 64)), 8, kernel=3, padding="causal")
+    spec = builder.finish(builder.dense(builder.flatten(x), 3))
+    kernels = device.kernels["cmsis_nn"]
 
-    conv, _, dense = cost_report(spec, device).layers
+    report = cost_report(spec, device)
 
-    assert conv.latency_s * 120e6 == pytest.approx(3.7 * 4 * 8 * 64 + OP_OVERHEAD_CYCLES)
-    assert dense.latency_s * 120e6 == pytest.approx(3.9 * 8 * 3 + OP_OVERHEAD_CYCLES)
+    for layer in report.layers:
+        cycles = kernels.cycles_per_instruction * layer.instructions + kernels.overhead_cycles
+        assert layer.cycles == pytest.approx(cycles)
+        assert layer.latency_s == pytest.approx(cycles / 120e6)
+    assert report.instructions == sum(layer.instructions for layer in report.layers)
+    assert report.cycles == sum(layer.cycles for layer in report.layers)
 
 
-def test_operators_without_macs_are_paid_by_their_instructions(builder, device):
-    x = builder.input((4, 64))
-    spec = builder.finish(builder.add(x, x))
+def test_padding_and_copies_are_paid_for(builder, device):
+    x = builder.conv1d(builder.input((4, 64)), 8, kernel=3, padding="causal")
+    spec = builder.finish(builder.dense(builder.flatten(x), 3))
 
-    (add,) = cost_report(spec, device).layers
+    names = {layer.name: layer.latency_s for layer in cost_report(spec, device).layers}
 
-    instructions = ADD_INSTRUCTIONS[0] * 256 + ADD_INSTRUCTIONS[1]
-    assert add.latency_s * 120e6 == pytest.approx(1.62 * instructions + OP_OVERHEAD_CYCLES)
+    assert names["pad 1"] > 0
+    assert names["reshape 2"] > 0
 
 
 def test_reference_kernels_are_slower_than_cmsis_nn(ds_cnn, device):
@@ -86,17 +88,33 @@ def test_a_layer_names_its_kind_and_node_and_gives_its_live_bytes(builder, devic
     assert conv.shape == (1, 64, 8)
 
 
-def test_every_kind_of_operator_has_one_latency_model(random_specs):
-    assert not set(MAC_CLASSES) & set(INSTRUCTIONS)
+def test_every_kind_of_operator_has_a_kernel(random_specs):
     found = {op.kind for spec in random_specs(200) for op in lower(spec).ops}
-    assert found <= set(MAC_CLASSES) | set(INSTRUCTIONS)
+
+    assert found <= set(KINDS) == set(get_args(Kind))
 
 
 def test_the_report_says_what_its_latency_is_worth(builder, device):
     spec = builder.finish(builder.relu(builder.input((1, 1))))
-    unknown = dataclasses.replace(device, validation="uncalibrated")
+    kernels = dataclasses.replace(
+        device.kernels["cmsis_nn"], calibrated_on="mine", error_median=0.04, error_p95=0.2
+    )
+    known = dataclasses.replace(device, kernels={"cmsis_nn": kernels})
 
-    assert cost_report(spec, unknown).accuracy == "cycles per MAC, uncalibrated"
+    text = cost_report(spec, known).accuracy
+
+    assert text == "instruction model, median error 4 %, p95 20 %, calibrated on mine"
+
+
+@pytest.mark.parametrize("runtime", ["c", "c_step"])
+def test_a_runtime_without_a_latency_model_says_so_and_gives_no_latency(builder, device, runtime):
+    spec = builder.finish(builder.relu(builder.input((1, 8))))
+
+    report = cost_report(spec, device, runtime)
+
+    assert (report.kernel_library, report.accuracy) == ("none", "no latency model yet")
+    assert report.cycles is report.latency_s is report.energy_j is None
+    assert report.peak_ram_bytes > 0
 
 
 def test_no_power_no_energy(builder, device):
@@ -109,7 +127,7 @@ def test_a_library_that_the_device_does_not_state_is_an_error(builder, device):
     spec = builder.finish(builder.relu(builder.input((1, 1))))
     bare = dataclasses.replace(device, kernels={"cmsis_nn": device.kernels["cmsis_nn"]})
 
-    with pytest.raises(ConfigError, match="no cycles of the kernel library 'tflm_reference'"):
+    with pytest.raises(ConfigError, match="'tflm_reference' does not run on device 'stm32l4r5'"):
         cost_report(spec, bare, "tflm_reference")
 
 

@@ -1,15 +1,22 @@
 import pytest
 
 from evonas.cost import RUNTIMES, load_runtime
+from evonas.cost.runtimes import kernel_library
+from evonas.devices import load_device
 from evonas.errors import ConfigError
 
 
-def test_a_runtime_to_come_says_so_and_names_those_that_are_built():
-    with pytest.raises(
-        ConfigError,
-        match=r"Runtime 'gap8' is not built yet\. Built: tflm, tflm_offline, tflm_reference\.",
-    ):
-        load_runtime("gap8")
+def test_a_pair_that_does_not_exist_names_those_that_do():
+    with pytest.raises(ConfigError, match=r"this device: tflm, tflm_offline, .*xcubeai"):
+        kernel_library(load_device("stm32l4r5"), load_runtime("gap8"))
+
+
+def test_a_runtime_takes_the_first_of_its_libraries_that_the_device_has():
+    device = load_device("stm32l4r5")
+
+    assert kernel_library(device, load_runtime("tflm")) == "cmsis_nn"
+    assert kernel_library(device, load_runtime("tflm_reference")) == "tflm_reference"
+    assert kernel_library(device, load_runtime("c")) is None
 
 
 def test_an_unknown_runtime_is_an_error_with_a_suggestion():

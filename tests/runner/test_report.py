@@ -79,7 +79,7 @@ def test_the_overview_names_task_space_limits_device_and_trials(study, report):
     assert "12 feasible and evaluated" in text
     assert "stm32l4r5" in text
     assert "CMSIS-NN" in text
-    assert study.problem.device.validation in text
+    assert study.problem.device.kernels["cmsis_nn"].accuracy in text
 
 
 def test_the_recommended_network_stands_beside_the_seed_network(study, report):
