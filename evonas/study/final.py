@@ -15,7 +15,7 @@ import numpy as np
 from evonas.pareto import farthest_point_order, non_dominated
 from evonas.proxy.backends import BACKENDS
 from evonas.study.evaluate import Job, load_weights, run_jobs, trial_seed
-from evonas.study.loop import recipe_of
+from evonas.study.loop import recipe_of, spent_seconds
 from evonas.study.progress import Listener, Progress
 from evonas.study.study import Study
 from evonas.study.trial import Evaluation, Stage, Trial
@@ -136,19 +136,19 @@ class _Spent:
     def __init__(self, study: Study) -> None:
         self.study = study
         self.budget = study.config.search.budget
+        self.cpu, self.wall = spent_seconds(study)
+        self.wall += (study.store.meta("seconds") or {}).get("final", 0.0)
         self.started = time.monotonic()
         self.is_limited = self.budget.cpu is not None or self.budget.wall is not None
         self.n_workers = int(joblib.effective_n_jobs(study.config.search.n_jobs))
 
     def is_all(self) -> bool:
         """Whether the budget is spent; a budget in trials or epochs never is."""
-        tells = self.study.store.tells()
-        cpu, wall = tells[-1][1:] if tells else (0.0, 0.0)
         if self.budget.cpu is not None:
             later = (e for e in self.study.store.evaluations() if e.stage != "proxy")
-            return cpu + sum(e.cpu_seconds for e in later) >= self.budget.cpu
+            return self.cpu + sum(e.cpu_seconds for e in later) >= self.budget.cpu
         if self.budget.wall is not None:
-            return wall + time.monotonic() - self.started >= self.budget.wall
+            return self.wall + time.monotonic() - self.started >= self.budget.wall
         return False
 
 

@@ -8,12 +8,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 
 from evonas.config import TrainingTable
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import normalised_hypervolume
+from evonas.proxy.batches import used_samples
 from evonas.proxy.recipe import LossFunction, Recipe
 from evonas.searchers import SEARCHERS
 from evonas.searchers.searcher import AbstractSearcher
@@ -44,9 +46,8 @@ class _Ledger:
     n_failed: int = 0
     best_metric: float = math.inf
     smallest_params: float = math.inf
-    epochs: float = 0.0
+    steps: int = 0
     cpu_seconds: float = 0.0
-    wall_seconds: float = 0.0
     hypervolume: float | None = None
 
     @property
@@ -59,7 +60,7 @@ class _Ledger:
 
     def add_result(self, evaluation: Evaluation) -> None:
         self.results[evaluation.trial] = evaluation
-        self.epochs += evaluation.epochs
+        self.steps += evaluation.steps
         self.cpu_seconds += evaluation.cpu_seconds
         if evaluation.metric is None:
             self.n_failed += 1
@@ -95,12 +96,25 @@ class _Loop:
         self.recorded = [row for row in study.store.trials()]
         self.evaluated = {e.trial: e for e in study.store.evaluations() if e.stage == "proxy"}
         self.told = {batch: (cpu, wall) for batch, cpu, wall in study.store.tells()}
+        self.spent = spent_seconds(study)
         self.recipe = recipe_of(study.config.proxy, study.loss)
-        self.started, self.cpu_started = time.monotonic(), time.process_time()
-        self.began = self.started
+        n_samples = len(used_samples(study.splits, self.recipe.data_fraction))
+        self.steps_per_epoch = self.recipe.steps_per_epoch(n_samples)
+        self.steps_per_trial = self.recipe.n_steps(n_samples)
+        self.n_workers = int(joblib.effective_n_jobs(study.config.search.n_jobs))
+        self._go_on_from(0.0, 0.0)
+        self.began = time.monotonic()
         self.share_started: float | None = None
 
     def run(self) -> None:
+        try:
+            self._search()
+        finally:
+            spent = (max(self._cpu(), self.spent[0]), max(self._wall(), self.spent[1]))
+            self.study.store.set_meta("spent", spent)
+        self._check_outcome()
+
+    def _search(self) -> None:
         searcher = self._searcher()
         batch = 0
         while not self._is_spent():
@@ -108,12 +122,13 @@ class _Loop:
             if len(X) == 0:
                 break
             numbers = self._record(batch, X)
+            if batch == len(self.told):
+                self._go_on_from(*self.spent)
             self._train(numbers)
             if any(self._is_due(n) for n in numbers):
                 break  # the budget ended within this batch; a larger one goes on here
             self._tell(searcher, batch, X, numbers)
             batch += 1
-        self._check_outcome()
 
     def _searcher(self) -> AbstractSearcher:
         config = self.study.config
@@ -131,7 +146,7 @@ class _Loop:
         return searcher
 
     def _is_spent(self) -> bool:
-        trained = max(self.ledger.n_trained, self.study.config.search.pop_size)
+        trained = max(self._n_done(), self.study.config.search.pop_size)
         if self.ledger.n_infeasible > INFEASIBLE_PER_TRAINED * trained:
             return True
         return self._share_spent() >= 1.0
@@ -139,22 +154,31 @@ class _Loop:
     def _share_spent(self) -> float:
         ledger, budget = self.ledger, self.budget
         if budget.trials is not None:
-            done = ledger.n_trained
-            if not self.problem.needs_training:
-                done = sum(row.state == "complete" for row in ledger.rows.values())
-            return done / budget.trials
+            return self._n_done() / budget.trials
         if budget.epochs is not None:
-            return ledger.epochs / budget.epochs
+            return ledger.steps / (budget.epochs * self.steps_per_epoch)
         if budget.cpu is not None:
             return self._cpu() / (SEARCH_SHARE * budget.cpu)
         return self._wall() / (SEARCH_SHARE * (budget.wall or math.inf))
 
+    def _n_done(self) -> int:
+        """Returns the candidates within all limits that were trained, or needed no training."""
+        if self.problem.needs_training:
+            return self.ledger.n_trained
+        return len(self.ledger.rows) - self.ledger.n_infeasible
+
+    def _go_on_from(self, cpu_seconds: float, wall_seconds: float) -> None:
+        """Sets what the search has taken so far, its trainings included; clocks run from now."""
+        self.engine_seconds = max(0.0, cpu_seconds - self.ledger.cpu_seconds)
+        self.wall_seconds = wall_seconds
+        self.started, self.cpu_started = time.monotonic(), time.process_time()
+
     def _cpu(self) -> float:
-        engine = time.process_time() - self.cpu_started
+        engine = self.engine_seconds + time.process_time() - self.cpu_started
         return self.ledger.cpu_seconds + engine
 
     def _wall(self) -> float:
-        return self.ledger.wall_seconds + time.monotonic() - self.started
+        return self.wall_seconds + time.monotonic() - self.started
 
     def _record(self, batch: int, X: npt.NDArray[np.int64]) -> list[int]:
         """Returns the numbers of a batch's trials, recorded now or equal to those recorded."""
@@ -207,16 +231,23 @@ class _Loop:
                 state: State = "failed" if evaluation.error else "complete"
                 self.study.store.add_evaluation(evaluation, state)
                 self.ledger.add_result(evaluation)
+                if self.n_workers == 1:  # trained in this process, whose clock counted it too
+                    self.cpu_started += evaluation.cpu_seconds
                 self._report()
             due = [n for n in due if self._is_due(n)]
 
     def _room(self) -> int:
-        """Returns how many trainings to start before the budget is looked at again."""
-        import joblib
+        """Returns how many trainings to start before the budget is looked at again.
 
+        Of a budget in trials or epochs as many as it needs for sure, so that neither the number
+        of workers nor an interruption decides which are made.
+        """
         if self.budget.trials is not None:
             return self.budget.trials - self.ledger.n_trained
-        return 2 * int(joblib.effective_n_jobs(self.study.config.search.n_jobs))
+        if self.budget.epochs is not None:
+            left = self.budget.epochs * self.steps_per_epoch - self.ledger.steps
+            return max(1, math.ceil(left / self.steps_per_trial))
+        return 2 * self.n_workers
 
     def _work(self, number: int) -> float:
         values = self.ledger.rows[number].analytic
@@ -261,8 +292,8 @@ class _Loop:
                 F[:, column] = np.log10(np.maximum(F[:, column], 1e-12))
         searcher.tell(X, F, np.array(G, dtype=np.float64))
         if batch in self.told:
-            self.ledger.wall_seconds = self.told[batch][1]
-            self.started = time.monotonic()
+            is_last = batch == len(self.told) - 1
+            self._go_on_from(*(self.spent if is_last else self.told[batch]))
         else:
             self.study.store.add_tell(batch, self._cpu(), self._wall())
         told = [self._values(number) for number in numbers]
@@ -321,6 +352,12 @@ class _Loop:
                 seconds_left=seconds * (1 - share) / gained if gained > 0.03 else None,
             )
         )
+
+
+def spent_seconds(study: Study) -> tuple[float, float]:
+    """Returns the CPU and the wall seconds that a study's search is known to have taken."""
+    known = [row[1:] for row in study.store.tells()[-1:]] + [study.store.meta("spent") or (0, 0)]
+    return max(cpu for cpu, _ in known), max(wall for _, wall in known)
 
 
 def recipe_of(table: TrainingTable, loss: LossFunction | None = None) -> Recipe:

@@ -18,6 +18,7 @@ from evonas.config import StudyConfig
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import non_dominated
 from evonas.runner.search import resume, search
+from evonas.study import loop
 from evonas.study.evaluate import Job, run_jobs, share
 from evonas.study.final import candidates, metric_on_test
 from evonas.study.store import Store
@@ -353,6 +354,39 @@ def test_other_budgets_end_a_search(tmp_path, budget):
         assert 40 <= sum(e.epochs for e in trained) < 40 + 6 * trained[0].epochs
     assert study.front()
     assert math.isfinite(study.summary()["hypervolume"])
+
+
+def test_a_budget_in_epochs_is_spent_alike_by_one_and_two_workers(tmp_path):
+    one = search(_tiny(tmp_path / "one", budget={"epochs": 40}))
+    two = search(_tiny(tmp_path / "two", budget={"epochs": 40}, n_jobs=2))
+    assert rows(two) == rows(one)
+    epochs = [e.epochs for t in one.trials() for e in t.of_stage("proxy")]
+    assert sum(epochs) - epochs[-1] < 40 <= sum(epochs)
+
+
+def test_a_training_in_the_study_s_own_process_is_counted_once(tmp_path):
+    study = Study.from_config(_tiny(tmp_path, budget={"cpu": 1.0}))
+    with study.working() as data:
+        began = time.process_time()
+        loop.search(study, data)
+        elapsed = time.process_time() - began
+    assert 0.7 <= study.store.meta("spent")[0] <= elapsed
+
+
+@pytest.mark.parametrize("budget", [{"cpu": 1.0}, {"wall": 1.0}])
+def test_a_budget_in_seconds_that_is_spent_stays_spent(tmp_path, budget):
+    study = search(_tiny(tmp_path, budget=budget))
+    before = rows(study)
+    assert rows(resume(study.directory)) == before
+
+
+def test_a_search_that_trains_nothing_may_look_beyond_limits_as_long(tmp_path):
+    limits = {"params": 40}
+    keys = {"objectives": ["params", "macs"], "limits": limits, "searcher": "random"}
+    study = search(_tiny(tmp_path, budget={"trials": 150}, **keys))
+    states = [t.state for t in study.trials()]
+    assert states.count("complete") >= 150
+    assert states.count("infeasible") > 50 * 6
 
 
 def test_released_weights_can_learn_from_validation_data_too(tmp_path):
