@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -122,10 +123,7 @@ class Problem:
         if spec.digest not in self._costs:
             report = cost_report(spec, self.device, self.runtime)
             known = {}
-            for name in OBJECTIVES.names():
-                objective = _objective(name)
-                if objective.needs_training:
-                    continue
+            for name, objective in _analytic_objectives():
                 try:
                     known[name] = float(objective.value(report))
                 except ConfigError:  # the device or the runtime lacks a figure for it
@@ -197,6 +195,13 @@ class Problem:
         """Returns the device, its kernel library and how far its latency can be trusted."""
         report = cost_report(self.space.seed, self.device, self.runtime)
         return f"{self.device.name} ({report.kernel_library}, {report.accuracy})"
+
+
+@cache
+def _analytic_objectives() -> tuple[tuple[str, AbstractObjective], ...]:
+    """Returns (name, objective) of all that need no training; listing looks at every package."""
+    found = [(name, _objective(name)) for name in OBJECTIVES.names()]
+    return tuple((name, objective) for name, objective in found if not objective.needs_training)
 
 
 def _objective(name: str) -> AbstractObjective:
