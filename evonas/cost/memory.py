@@ -3,64 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
-from evonas.arch.graph import LoweredGraph, LoweredOp
+from evonas.arch.graph import LoweredGraph
 from evonas.arch.lower import lower
 from evonas.arch.spec import ArchSpec
-from evonas.cost.arena import Buffer, live_bytes, plan_greedy
+from evonas.cost.arena import ArenaPlan, Buffer, plan_greedy, plan_offline
 from evonas.cost.runtimes import Runtime, load_runtime
+from evonas.cost.scratch import scratch_bytes
+from evonas.cost.stream import stream_step
 
-TAIL_BYTES = 484
-TAIL_BYTES_PER_OP = 128
+TAIL_BYTES = 436
 TAIL_BYTES_PER_CHANNEL = 8
+TAIL_BYTES_PER_OP = {
+    "conv": 176,
+    "depthwise": 176,
+    "scale": 176,
+    "add": 120,
+    "relu": 92,
+    "average_pool": 148,
+}
+TAIL_BYTES_PER_OTHER_OP = 128
 """Tail of TFLite Micro's arena on 32-bit cores: its own structures, which outlive an inference.
 
 Single convolutions on Cortex-M4 and M33 boards (mcu_layer_cycles.csv, MicroNAS, King et al. 2025)
-use exactly head + 612 + 8 bytes a channel in 2910 of 3141 rows; whole networks of 63 to 108
-operators on a Cortex-M33 (nrf5340_sample.csv) 120 to 130 bytes more for each further operator.
+use exactly head + 612 + 8 bytes a channel in 2910 of 3141 rows; the bytes of each kind of operator
+are what whole networks of 18 to 168 operators on a Cortex-M33 (nrf5340_sample.csv) use beside their
+heads, rounded to 4. Other kinds: assumed.
 """
 
 INTERPRETER_BYTES = 512
 """Assumed: the interpreter object and the table of its operators, which lie beside the arena."""
 
-
-def scratch_bytes(graph: LoweredGraph, op: LoweredOp) -> int:
-    """Returns the buffer that CMSIS-NN's int8 kernel asks for while it runs, in bytes.
-
-    Measured with CMSIS-NN 99f736a on cores with DSP instructions and without MVE (M4, M7, M33):
-    a convolution takes 4 · ceil4(taps · input channels of a group), one with one tap and no zeros
-    none; a depthwise one 2 · taps · channels, none if it is dilated, 3x3 with at most one zero a
-    side, or has several filters a channel; an average pooling 4 · channels.
-    """
-    rule = SCRATCH.get(op.kind)
-    return 0 if rule is None else rule(op, graph.tensors[op.inputs[0]].shape[-1])
-
-
-def _conv_scratch(op: LoweredOp, c_in: int) -> int:
-    taps = op.kernel[0] * op.kernel[1]
-    if taps == 1 and not any(map(any, op.pads)):
-        return 0
-    return 4 * (-(-taps * (c_in // op.groups) // 4) * 4)
-
-
-def _depthwise_scratch(op: LoweredOp, c_in: int) -> int:
-    special = op.kernel == (3, 3) and max(map(max, op.pads)) <= 1
-    if special or op.biases != c_in or op.dilation != (1, 1):
-        return 0
-    return 2 * op.kernel[0] * op.kernel[1] * c_in
-
-
-def _pool_scratch(op: LoweredOp, c_in: int) -> int:
-    return 4 * c_in
-
-
-SCRATCH: dict[str, Callable[[LoweredOp, int], int]] = {
-    "conv": _conv_scratch,
-    "depthwise": _depthwise_scratch,
-    "scale": _depthwise_scratch,
-    "average_pool": _pool_scratch,
-}
+INTERPRETED = ("tflm", "tflm_offline", "tflm_reference")
+"""Runtimes that are TFLite Micro; the others' RAM beside tensors is a constant of their own."""
 
 
 def arena_buffers(graph: LoweredGraph, scratch: bool = True) -> tuple[Buffer, ...]:
@@ -88,41 +63,65 @@ def arena_buffers(graph: LoweredGraph, scratch: bool = True) -> tuple[Buffer, ..
     return (*tensors, *extra)
 
 
-def arena_head_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
-    """Returns the part of the arena that holds tensors and scratch buffers, in bytes.
+def arena_plan(graph: LoweredGraph, runtime: Runtime) -> tuple[tuple[Buffer, ...], ArenaPlan]:
+    """Returns the buffers of a deployed graph and where the runtime's planner puts them.
 
-    By the greedy plan, or for an embedded one by the liveness bound, which offline planning reached
-    on all networks on which it was tried.
+    TFLite Micro's own planner at start-up is greedy; a plan that is embedded in the file, and the
+    static buffers of generated C, are planned ahead.
     """
     buffers = arena_buffers(graph, runtime.scratch)
-    if runtime.planner == "greedy":
-        return plan_greedy(buffers).head_bytes
-    return max(live_bytes(buffers, len(graph.ops) + 1))
+    return buffers, plan_greedy(buffers) if runtime.planner == "greedy" else plan_offline(buffers)
 
 
-def runtime_ram_bytes(graph: LoweredGraph) -> int:
-    """Returns the RAM of TFLite Micro beside tensors and scratch: arena tail and interpreter."""
-    channels = sum(op.scaled_channels for op in graph.ops)
-    tail = TAIL_BYTES + TAIL_BYTES_PER_OP * len(graph.ops) + TAIL_BYTES_PER_CHANNEL * channels
-    return tail + INTERPRETER_BYTES
+def arena_head_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
+    """Returns what a runtime takes for tensors and scratch buffers, in bytes.
+
+    The end of the plan of arena_plan; of a network that runs step by step, ring buffers and the
+    tensors of one step.
+
+    Raises:
+        UnsupportedOpError: The runtime is c_step and the network cannot run so.
+    """
+    if runtime.planner == "step":
+        return stream_step(graph).n_bytes
+    return arena_plan(graph, runtime)[1].head_bytes
+
+
+def runtime_ram_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
+    """Returns the RAM of a runtime beside tensors and scratch.
+
+    Of TFLite Micro its arena's tail and the interpreter; of others a constant of their own.
+    """
+    if runtime.name not in INTERPRETED:
+        return runtime.ram_bytes
+    tail = TAIL_BYTES + INTERPRETER_BYTES
+    for op in graph.ops:
+        tail += TAIL_BYTES_PER_OP.get(op.kind, TAIL_BYTES_PER_OTHER_OP)
+        tail += TAIL_BYTES_PER_CHANNEL * op.scaled_channels
+    return tail
+
+
+def graph_ram_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
+    """Returns the RAM that a deployed graph needs on a runtime; see peak_ram_bytes."""
+    return arena_head_bytes(graph, runtime) + runtime_ram_bytes(graph, runtime)
 
 
 def peak_ram_bytes(spec: ArchSpec, runtime: str = "tflm") -> int:
     """Returns the RAM that a network needs on a runtime, in bytes.
 
-    Arena head (planned on the deployed graph, PAD outputs and scratch buffers included), arena tail
-    and interpreter. The stack and the rest of the firmware are not counted.
+    Tensors and scratch buffers as planned on the deployed graph, PAD outputs included, and what the
+    runtime takes beside them. The stack and the rest of the firmware are not counted.
 
     Args:
         spec: The network.
         runtime: A name in evonas.cost.runtimes.
 
     Raises:
-        ConfigError: The runtime is unknown or not built.
-        UnsupportedOpError: The spec holds an operator without a lowering.
+        ConfigError: The runtime is unknown.
+        UnsupportedOpError: The spec holds an operator without a lowering, or the runtime is c_step
+            and the network cannot run step by step.
     """
-    graph = lower(spec)
-    return arena_head_bytes(graph, load_runtime(runtime)) + runtime_ram_bytes(graph)
+    return graph_ram_bytes(lower(spec), load_runtime(runtime))
 
 
 def peak_activation_bytes(spec: ArchSpec, bytes_per_element: int = 1) -> int:

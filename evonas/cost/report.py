@@ -11,7 +11,7 @@ from evonas.arch.spec import ArchSpec
 from evonas.cost.arena import live_bytes
 from evonas.cost.flash import graph_model_bytes
 from evonas.cost.latency import describe_accuracy, energy_j, op_cycles
-from evonas.cost.memory import arena_buffers, arena_head_bytes, runtime_ram_bytes
+from evonas.cost.memory import arena_buffers, graph_ram_bytes
 from evonas.cost.runtimes import Runtime, kernel_library, load_runtime
 from evonas.devices.catalogue import Device
 from evonas.devices.kernels import KernelModel
@@ -111,7 +111,7 @@ def cost_report(spec: ArchSpec, device: Device, runtime: str = "tflm") -> CostRe
         macs=sum(layer.macs for layer in layers),
         model_bytes=file_bytes,
         flash_bytes=file_bytes + chosen.flash_bytes,
-        peak_ram_bytes=arena_head_bytes(graph, chosen) + runtime_ram_bytes(graph),
+        peak_ram_bytes=graph_ram_bytes(graph, chosen),
         instructions=_total([layer.instructions for layer in layers]),
         cycles=cycles,
         latency_s=latency_s,

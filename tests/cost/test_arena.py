@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 
-from evonas.cost.arena import Buffer, live_bytes, plan_greedy
+from evonas.arch.lower import lower
+from evonas.cost.arena import Buffer, live_bytes, liveness_bound, plan_greedy, plan_offline
+from evonas.cost.memory import arena_buffers
 
 
 def random_buffers(rng: np.random.Generator) -> list[Buffer]:
@@ -57,11 +60,33 @@ def test_greedy_plans_can_exceed_the_liveness_bound():
     assert live_bytes(buffers, 6) == (0, 0, 32, 32, 32, 16)
 
 
-def test_no_two_live_buffers_overlap_and_no_plan_beats_the_bound():
+def test_a_plan_made_ahead_reaches_the_bound_that_the_greedy_one_misses():
+    buffers = [Buffer(16, 3, 4), Buffer(16, 4, 5), Buffer(16, 2, 3), Buffer(16, 2, 2)]
+
+    assert plan_greedy(buffers).head_bytes == 48
+    assert plan_offline(buffers).head_bytes == liveness_bound(buffers) == 32
+
+
+def test_plans_made_ahead_reach_the_bound_on_random_networks(random_specs):
+    greedy_misses = 0
+    for spec in random_specs(200):
+        buffers = arena_buffers(lower(spec))
+
+        assert plan_offline(buffers).head_bytes == liveness_bound(buffers)
+        greedy_misses += plan_greedy(buffers).head_bytes > liveness_bound(buffers)
+    assert greedy_misses > 20
+
+
+def test_without_buffers_there_is_no_arena():
+    assert plan_offline([]).head_bytes == liveness_bound([]) == 0
+
+
+@pytest.mark.parametrize("planner", [plan_greedy, plan_offline])
+def test_no_two_live_buffers_overlap_and_no_plan_beats_the_bound(planner):
     rng = np.random.default_rng(1)
     for _ in range(300):
         buffers = random_buffers(rng)
-        plan = plan_greedy(buffers)
+        plan = planner(buffers)
         live = live_bytes(buffers, 18)
 
         occupied = [np.zeros(plan.head_bytes, dtype=int) for _ in live]

@@ -30,6 +30,12 @@ def test_the_embedded_plan_makes_the_file_larger_by_an_offset_a_tensor(builder):
     assert model_bytes(spec, "tflm_offline") - model_bytes(spec) == 12 + 4 * 4
 
 
+def test_generated_c_holds_weights_and_9_bytes_a_channel(builder):
+    spec = builder.finish(builder.conv1d(builder.input((4, 64)), 8, kernel=3))
+
+    assert model_bytes(spec, "c") == 96 + 8 * 9
+
+
 def test_flash_is_the_file_and_the_runtime(builder):
     spec = builder.finish(builder.conv1d(builder.input((4, 64)), 8, kernel=3))
 

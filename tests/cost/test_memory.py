@@ -10,8 +10,11 @@ from evonas.cost.memory import (
     TAIL_BYTES_PER_OP,
     arena_buffers,
     arena_head_bytes,
-    scratch_bytes,
+    arena_plan,
 )
+from evonas.cost.scratch import scratch_bytes
+from evonas.errors import UnsupportedOpError
+from evonas.references import reference
 
 
 def scratch(spec):
@@ -104,9 +107,35 @@ def test_average_pooling_needs_4_bytes_a_channel_and_max_pooling_none(builder):
 def test_peak_ram_is_head_and_tail_and_interpreter(builder):
     spec = builder.finish(builder.conv1d(builder.input((4, 64)), 8, kernel=1))
 
-    tail = TAIL_BYTES + TAIL_BYTES_PER_OP + 8 * TAIL_BYTES_PER_CHANNEL
+    tail = TAIL_BYTES + TAIL_BYTES_PER_OP["conv"] + 8 * TAIL_BYTES_PER_CHANNEL
     assert tail == 612 + 64  # as measured of single convolutions
     assert peak_ram_bytes(spec) == 256 + 512 + tail + INTERPRETER_BYTES
+
+
+def test_generated_c_plans_its_tensors_without_scratch_or_interpreter(builder):
+    x = builder.input((4, 64))
+    spec = builder.finish(builder.conv1d(x, 4, kernel=3, padding="same"))
+
+    assert peak_ram_bytes(spec, "c") == 2 * 256
+
+
+def test_a_step_of_a_stream_needs_its_ring_buffers_and_one_position_of_each_tensor():
+    assert peak_ram_bytes(reference("ecgtcn"), "c_step") < 0.9 * peak_ram_bytes(
+        reference("ecgtcn"), "c"
+    )
+    with pytest.raises(UnsupportedOpError, match="looks ahead"):
+        peak_ram_bytes(reference("temponet"), "c_step")
+
+
+def test_the_plan_of_a_runtime_places_every_buffer(builder):
+    x = builder.input((4, 64))
+    graph = lower(builder.finish(builder.conv1d(x, 4, kernel=3, padding="causal")))
+
+    buffers, plan = arena_plan(graph, load_runtime("tflm"))
+
+    assert buffers == arena_buffers(graph)
+    assert len(plan.offsets) == len(buffers)
+    assert plan.head_bytes == arena_head_bytes(graph, load_runtime("tflm"))
 
 
 def test_ram_of_random_networks_is_ordered_by_runtime(random_specs):

@@ -1,0 +1,99 @@
+"""One step of a stream: what a temporal network holds when samples come one at a time.
+
+A window of k taps and dilation d needs the (k - 1) · d positions before the present one: they stay
+in a ring buffer from step to step. All other tensors hold one position. Only what reaches into the
+past can run so; a window that looks ahead is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evonas.arch.graph import LoweredGraph, LoweredOp
+from evonas.cost.arena import Buffer, plan_offline
+from evonas.errors import UnsupportedOpError
+
+WINDOWS = ("conv", "depthwise", "average_pool", "max_pool")
+ALIASES = ("pad", "strided_slice")
+"""Operators without work in a step: the past stands where zeros would, and the present position is
+the last one."""
+
+
+@dataclass(frozen=True)
+class StreamStep:
+    """RAM of a network that runs step by step.
+
+    Attributes:
+        state_bytes: Ring buffers, alive between steps.
+        frame_bytes: Tensors of one step, planned by their lifetimes; the input sample among them.
+    """
+
+    state_bytes: int
+    frame_bytes: int
+
+    @property
+    def n_bytes(self) -> int:
+        """All of it."""
+        return self.state_bytes + self.frame_bytes
+
+
+def stream_step(graph: LoweredGraph) -> StreamStep:
+    """Returns what a deployed temporal network holds as int8 when it runs step by step.
+
+    A convolution or pooling has (taps - 1) · dilation · input channels of state, a global average
+    and a flattening all positions but the present one. Layers behind a stride run at every second,
+    third, ... step. The present positions of all tensors share one arena.
+
+    Raises:
+        UnsupportedOpError: The network is no 1-D one, or a window of it looks ahead.
+    """
+    height = graph.tensors[0].shape[0] if len(graph.tensors[0].shape) == 3 else 0
+    if height != 1:
+        raise UnsupportedOpError("Only networks of 1-D signals run step by step.")
+    state = 0
+    present = list(range(len(graph.tensors)))
+    first, last = {0: 0}, {0: 0}
+    for step, op in enumerate(graph.ops, start=1):
+        source = present[op.inputs[0]]
+        if op.kind in ALIASES:
+            _check(op)
+            present[op.output] = source
+            continue
+        state += _state_bytes(graph, op)
+        first[op.output] = last[op.output] = step
+        for tensor in op.inputs:
+            last[present[tensor]] = step
+    last[present[graph.output]] = len(graph.ops)
+    frames = [Buffer(graph.tensors[t].shape[-1], first[t], last[t]) for t in first]
+    return StreamStep(state, plan_offline(_flat(graph, frames, list(first))).head_bytes)
+
+
+def _flat(graph: LoweredGraph, frames: list[Buffer], tensors: list[int]) -> list[Buffer]:
+    """A flattened signal is read from its ring buffer: of it the arena holds one position."""
+    flattened = {op.output: op.inputs[0] for op in graph.ops if op.kind == "reshape"}
+    return [
+        Buffer(graph.tensors[flattened[t]].shape[-1], b.first, b.last) if t in flattened else b
+        for t, b in zip(tensors, frames, strict=True)
+    ]
+
+
+def _check(op: LoweredOp) -> None:
+    if op.pads[1][1] or any(op.pads[0]):
+        raise UnsupportedOpError(
+            f"Node {op.node} looks ahead: it pads {op.pads[1][1]} zeros behind the signal. Only "
+            'causal networks run step by step (padding = "causal").'
+        )
+
+
+def _state_bytes(graph: LoweredGraph, op: LoweredOp) -> int:
+    shape = graph.tensors[op.inputs[0]].shape
+    if op.kind == "reshape":
+        return (shape[1] - 1) * shape[2]
+    if op.kind not in WINDOWS:
+        return 0
+    if any(map(any, op.pads)):
+        raise UnsupportedOpError(
+            f"Node {op.node} looks ahead: it pads both ends of the signal. Only causal networks "
+            'run step by step (padding = "causal").'
+        )
+    return (op.kernel[1] - 1) * op.dilation[1] * shape[2]
