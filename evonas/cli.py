@@ -27,6 +27,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Override a key of the config."),
 ]
+devices_app = typer.Typer(help="Devices: list, show, calibrate.", rich_markup_mode=None)
+app.add_typer(devices_app, name="devices", invoke_without_command=True)
+
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
 
@@ -186,6 +189,89 @@ def list_names(
         width = max((len(name) for name, _ in entries), default=0)
         for name, text in entries:
             typer.echo(f"{name.ljust(width)}  {text}")
+
+
+@app.command()
+def profile(
+    target: Annotated[
+        str, typer.Argument(help="A reference's name, a spec.json, DIR:TRIAL or DIR:recommended.")
+    ],
+    device: Annotated[str, typer.Option(help="A device's name or file.")],
+    runtime: Annotated[
+        str | None, typer.Option(help="What executes the network; by default the device's first.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder for profile.png and profile.svg.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a network costs on a device, by layer and in total."""
+    with _door():
+        from evonas.runner.profile import profile_lines, profile_target, save_profile_figure
+
+        found = profile_target(target, device, runtime)
+        typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(profile_lines(found)))
+        for path in save_profile_figure(found, output) if output is not None else ():
+            typer.echo(f"written: {path}", err=True)
+
+
+@devices_app.callback()
+def devices(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the devices: memory, power, kernel library, error of the latency."""
+    if context.invoked_subcommand is not None:
+        return
+    with _door():
+        from evonas.runner.devices import device_rows, table_lines
+
+        rows = device_rows()
+        typer.echo(json.dumps(rows) if as_json else "\n".join(table_lines(rows)))
+
+
+@devices_app.command("show")
+def show_device(
+    name: Annotated[str, typer.Argument(help="A device's name or file.")], as_json: AsJson = False
+) -> None:
+    """Print every figure of a device with its source."""
+    with _door():
+        from evonas.runner.devices import describe, show_lines
+
+        typer.echo(json.dumps(describe(name)) if as_json else "\n".join(show_lines(name)))
+
+
+@devices_app.command("calibrate")
+def calibrate_device(
+    measurements: Annotated[
+        Path | None, typer.Argument(metavar="CSV", help="Timings; --template shows the format.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Device from which everything else is taken.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The device's file to write, .toml.")
+    ] = None,
+    runtime: Annotated[str, typer.Option(help="What ran the measured layers.")] = "tflm",
+    template: Annotated[
+        bool, typer.Option("--template", help="Print a csv file to fill in, and its format.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fit a device to timings of your own board."""
+    with _door():
+        from evonas.runner import devices as runner
+
+        if template:
+            typer.echo(runner.TEMPLATE, nl=False)
+            return
+        if measurements is None or base is None or output is None:
+            raise EvonasError(
+                "devices calibrate needs CSV, --base NAME and -o FILE; --template prints a csv."
+            )
+        found = runner.calibrate_device(measurements, base, output, runtime, force)
+        if as_json:
+            typer.echo(json.dumps(runner.calibration_dict(found, output)))
+        else:
+            typer.echo("\n".join(runner.calibration_lines(found, output)))
 
 
 def _print_closing(study: Any, as_json: bool) -> None:

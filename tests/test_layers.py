@@ -41,7 +41,7 @@ THIRD_PARTY = {
     "rich": {"console"},
     "numpy": {
         "pareto", "searchers", "spaces", "tasks", "proxy", "quant", "study", "analysis", "plots",
-        "runner",
+        "runner", "cost/calibrate",
     },
 }  # fmt: skip
 

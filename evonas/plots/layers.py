@@ -49,14 +49,14 @@ class LayersData(NamedTuple):
 
 
 def layers_data(title: str, report: CostReport) -> LayersData:
-    """Returns the latency of every operator of a report."""
+    """Returns the latency of every operator of a report; 0 where it is not known."""
     names = tuple(layer.name for layer in report.layers)
     return LayersData(
         title=title,
         caption=f"{report.kernel_library}: {report.accuracy}",
         names=names,
         kinds=tuple(name.partition(" ")[0] for name in names),
-        latency_s=tuple(layer.latency_s for layer in report.layers),
+        latency_s=tuple(layer.latency_s or 0.0 for layer in report.layers),
     )
 
 
