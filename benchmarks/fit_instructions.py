@@ -24,7 +24,7 @@ from scipy.optimize import nnls
 
 from evonas.cost.instructions import COEFFICIENTS
 from evonas.cost.kernel_calls import KernelCall
-from evonas.cost.kernel_paths import FAMILIES, PATHS, kernel_path
+from evonas.cost.kernel_paths import FAMILIES, core_paths, kernel_path
 
 ROOT = Path(__file__).parents[1]
 Floats = npt.NDArray[np.float64]
@@ -111,7 +111,7 @@ def _call(row: dict[str, str]) -> KernelCall:
 
 def design(rows: Sequence[Row]) -> tuple[Floats, Floats]:
     """Returns the counts (n, n_terms) and instructions (n,) of rows of one path."""
-    counts = [PATHS[row.path].counts(row.call) for row in rows]
+    counts = [core_paths(row.core)[row.path].counts(row.call) for row in rows]
     return np.array(counts, dtype=np.float64), np.array([row.instructions for row in rows])
 
 
@@ -148,14 +148,13 @@ def render(rows: Sequence[Row], source: str) -> str:
         'method = "non-negative least squares of the relative error"',
     ]
     for core in FAMILIES:
-        for path in PATHS:
+        for path, loops in core_paths(core).items():
             if (core, path) not in groups:
                 continue
             found = fit(*design(groups[core, path]))
             lines += ["", f"[core.{core}.{path}]  # {len(groups[core, path])} rows"]
             lines += [
-                f"{term} = {value:.4g}"
-                for term, value in zip(PATHS[path].terms, found, strict=True)
+                f"{term} = {value:.4g}" for term, value in zip(loops.terms, found, strict=True)
             ]
     return "\n".join(lines) + "\n"
 

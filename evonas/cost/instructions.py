@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from evonas.cost.kernel_calls import KernelCall
-from evonas.cost.kernel_paths import PATHS, kernel_path
+from evonas.cost.kernel_paths import core_paths, kernel_path
 
 COEFFICIENTS = Path(__file__).parent / "cmsis_nn.toml"
 
@@ -22,7 +22,7 @@ def coefficients() -> dict[str, dict[str, tuple[float, ...]]]:
     data = tomllib.loads(COEFFICIENTS.read_text(encoding="utf-8"))
     return {
         core: {
-            path: tuple(float(values[term]) for term in PATHS[path].terms)
+            path: tuple(float(values[term]) for term in core_paths(core)[path].terms)
             for path, values in paths.items()
         }
         for core, paths in data["core"].items()
@@ -38,5 +38,5 @@ def instructions(call: KernelCall, core: str) -> float:
         core: "m3", "m4", "m7", "m33" or "m55".
     """
     path = kernel_path(call, core)
-    counts = PATHS[path].counts(call)
+    counts = core_paths(core)[path].counts(call)
     return sum(a * b for a, b in zip(coefficients()[core][path], counts, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.arch.ops import Shape
 
 Sizes = tuple[int, int, int]
+Counts = tuple[float, ...]
 
 
 class KernelCall(NamedTuple):
@@ -53,6 +55,18 @@ class KernelCall(NamedTuple):
         return self.positions * self.output[2] * self.taps * inputs
 
 
+class KernelPath(NamedTuple):
+    """A piece of code and the counts of its loops.
+
+    Attributes:
+        terms: What is counted, a name each.
+        counts: Returns the counts of a call, in the order of terms.
+    """
+
+    terms: tuple[str, ...]
+    counts: Callable[[KernelCall], Counts]
+
+
 class Window(NamedTuple):
     """Where a window lies over its input, summed over all output positions.
 
@@ -94,6 +108,16 @@ def _axis_taps(length: int, out: int, kernel: int, stride: int, dilation: int, p
         last = min(out - 1, (start + length - 1) // stride)
         total += max(0, last - first + 1)
     return total
+
+
+def matrix_products(call: KernelCall) -> tuple[int, int]:
+    """Returns how many products of matrices a 1x1 convolution makes, and of how many positions.
+
+    One with stride 1; otherwise one for each output row.
+    """
+    if call.stride == (1, 1):
+        return 1, call.positions
+    return call.output[0], call.output[1]
 
 
 KINDS = {
