@@ -26,7 +26,7 @@ def opened_rival(study: Study) -> Iterator[Study | None]:
     if not (folder / "study.db").is_file():
         yield None
         return
-    rival = Study.load(folder, study.splits, study.problem.metric)
+    rival = Study.load(folder, study.splits, study.problem.metric, study.loss)
     try:
         yield rival
     finally:

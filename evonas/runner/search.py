@@ -18,7 +18,6 @@ from evonas.study import final, loop
 from evonas.study.progress import Listener, Progress
 from evonas.study.study import MetricChoice, Study
 from evonas.tasks.arrays import from_arrays
-from evonas.tasks.metrics import METRICS
 from evonas.tasks.split import split
 from evonas.tasks.splits import Splits
 
@@ -102,8 +101,6 @@ def resume(
         stored = StudyConfig.from_toml(Path(directory) / "config.toml")
         splits = array_splits(stored, data)
     study = Study.load(directory, splits, metric, loss, overrides)
-    if overrides:
-        study.keep_config()
     return complete(study, listener)
 
 
@@ -143,6 +140,7 @@ def complete(study: Study, listener: Listener | None = None) -> Study:
 def _run(study: Study, listener: Listener | None) -> None:
     spent = dict(study.store.meta("seconds") or {"search": 0.0, "final": 0.0})
     with study.working() as data:
+        study.keep_config()
         for phase, work in _PHASES.items():
             started = time.monotonic()
             try:
@@ -164,11 +162,11 @@ def _rival(study: Study) -> Study:
     changes = ["search.searcher=random", "search.compare_random=false"]
     changes += [f"study.name={study.config.study.name}-{RANDOM}"]
     config = study.config.with_overrides(changes)
-    own = study.problem.metric
-    metric = None if own.name in METRICS else own.function
+    metric = study.problem.metric
     if (folder / "study.db").exists():
         budget = config.search.budget.model_dump(exclude_none=True)
         overrides = [f"search.budget.{name}={value}" for name, value in budget.items()]
+        overrides += [f"search.n_jobs={config.search.n_jobs}"]
         return Study.load(folder, study.splits, metric, study.loss, overrides)
     return Study.from_config(config, study.splits, metric, study.loss, folder)
 

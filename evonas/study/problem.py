@@ -161,6 +161,9 @@ class Problem:
         Args:
             splits: The data, for the error of a constant prediction.
             smallest: Smallest reachable value of every cost among the objectives.
+
+        Raises:
+            ConfigError: The metric of a constant prediction is not finite.
         """
         seed = self.costs(self.space.seed)
         ideal, reference, log10 = [], [], []
@@ -168,6 +171,11 @@ class Problem:
             trained = objective.needs_training
             if trained:
                 constant = constant_prediction_error(self.metric, splits.train.y, splits.val.y)
+                if not np.isfinite(constant):
+                    raise ConfigError(
+                        f"[task] metric: {self.metric.name} is {constant} for a constant "
+                        "prediction; expected a finite number to be minimised."
+                    )
                 low, high = 0.0, max(constant, 1e-9)
             else:
                 low, high = smallest[objective.name], seed[objective.name]

@@ -21,7 +21,8 @@ from evonas.arch.spec import ArchSpec
 from evonas.config import StudyConfig, read_toml, validate_table
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import Box, knee, non_dominated
-from evonas.proxy.recipe import LossFunction
+from evonas.proxy.losses import loss_kind
+from evonas.proxy.recipe import LossFunction, Recipe
 from evonas.searchers import SEARCHERS
 from evonas.study.evaluate import load_weights, share
 from evonas.study.limits import parse_condition
@@ -29,7 +30,7 @@ from evonas.study.problem import Problem, check_reachable, smallest_reachable
 from evonas.study.store import Store
 from evonas.study.trial import SEED_NUMBER, Evaluation, Trial
 from evonas.tasks.load import load_splits
-from evonas.tasks.metrics import resolve_metric
+from evonas.tasks.metrics import METRICS, Metric, resolve_metric
 from evonas.tasks.splits import Splits
 
 if TYPE_CHECKING:
@@ -103,14 +104,21 @@ class Study:
         problem = objects.problem
         smallest = smallest_reachable(problem, problem.cost_names)
         check_reachable(problem, smallest)
+        problem.box(objects.splits, smallest)  # refuses a metric that cannot be measured
+        path = folder / "config.toml"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
+            if path.exists() and path.read_text(encoding="utf-8") != config.to_toml():
+                raise StoreError(
+                    f"{path} is in the way: a study keeps its own config there. Move the file, or "
+                    "choose another folder."
+                )
+            _write(path, config.to_toml())
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written: {error.strerror}.") from None
         meta = {
             "fingerprint": objects.splits.fingerprint,
-            "metric": problem.metric.name,
+            "metric": _metric_name(problem.metric),
             "loss": _name(loss),
             "smallest": smallest,
             "versions": versions(),
@@ -147,7 +155,8 @@ class Study:
                 f"{folder} searched arrays given in Python; pass the same data again."
             )
         objects = _objects(config, splits, metric, loss)
-        for kind, name in (("metric", objects.problem.metric.name), ("loss", _name(loss))):
+        own = (("metric", _metric_name(objects.problem.metric)), ("loss", _name(loss)))
+        for kind, name in own:
             if name != store.meta(kind):
                 raise ConfigError(
                     f"{folder} was searched with the {kind} {store.meta(kind)!r}, got {name!r}; "
@@ -162,7 +171,9 @@ class Study:
 
     def keep_config(self) -> None:
         """Writes the config, as changed by overrides, back to the study's folder."""
-        (self.directory / "config.toml").write_text(self.config.to_toml(), encoding="utf-8")
+        path = self.directory / "config.toml"
+        if path.read_text(encoding="utf-8") != self.config.to_toml():
+            _write(path, self.config.to_toml())
 
     def trials(self) -> list[Trial]:
         """Returns all trials by number, with the values of their proxy training."""
@@ -310,6 +321,19 @@ def versions() -> dict[str, str]:
     return {"evonas": __version__} | {name: metadata.version(name) for name in RECORDED_PACKAGES}
 
 
+def _write(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _metric_name(metric: Metric) -> str:
+    """Returns a metric's name as recorded; one of the user's own is never that of a known one."""
+    is_known = METRICS.get(metric.name, metric) == metric
+    return metric.name if is_known else f"{metric.name} (your own)"
+
+
 def _name(loss: LossFunction | None) -> str | None:
     return None if loss is None else getattr(loss, "__name__", type(loss).__name__)
 
@@ -322,6 +346,11 @@ def _objects(
         splits = load_splits(task.kind, task.settings, task.validation, config.study.seed)
     resolved = resolve_metric(metric or config.task.metric, splits.is_regression)
     SEARCHERS.get(config.search.searcher)
+    for name, table in (("proxy", config.proxy), ("final", config.final)):
+        try:
+            loss_kind(Recipe(loss=loss or table.loss), splits.is_regression)
+        except ConfigError as error:
+            raise ConfigError(f"[{name}] {error}") from None
     return _Objects(splits, Problem.from_config(config, splits, resolved), loss)
 
 

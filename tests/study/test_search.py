@@ -345,6 +345,81 @@ def test_own_arrays_and_an_own_metric_are_searched_and_resumed(tmp_path):
     assert rows(plain) != before
 
 
+def _arrays():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2, 24)).astype(np.float32)
+    return X, (X[:, 0, -8:].mean(1) > 0).astype(int)
+
+
+def test_an_own_metric_named_as_a_known_one_stays_the_own(tmp_path):
+    def error(truth, guess):
+        return 2 * float(np.mean(truth != guess))
+
+    config = _tiny(tmp_path, compare_random=True, budget={"trials": 4})
+    study = search(config, data=_arrays(), metric=error)
+    own = {t.digest: t.values["error"] for t in study.trials() if "error" in t.values}
+    rival = Study.load(study.directory / "random", study.splits, metric=error)
+    shared = [t for t in rival.trials() if t.digest in own]
+    assert shared
+    assert all(t.values["error"] == own[t.digest] for t in shared)
+    with pytest.raises(ConfigError, match=r"metric 'error \(your own\)', got 'error'"):
+        resume(study.directory, data=_arrays())
+
+
+def test_an_own_loss_is_the_random_search_s_too(tmp_path):
+    def doubled(outputs, targets):
+        import torch
+
+        return 2 * torch.nn.functional.cross_entropy(outputs, targets)
+
+    config = _tiny(tmp_path, compare_random=True, budget={"trials": 4})
+    study = search(config, data=_arrays(), loss=doubled)
+    assert "random" in study.summary()
+    assert (study.directory / "figures" / "front.png").exists()
+
+
+def test_the_random_search_goes_on_with_its_study(tmp_path):
+    study = search(_tiny(tmp_path, compare_random=True, budget={"trials": 4}))
+    resume(study.directory, ["search.budget.trials=7", "search.n_jobs=-9"])
+    for folder in (study.directory, study.directory / "random"):
+        kept = StudyConfig.from_toml(folder / "config.toml").search
+        assert (kept.budget.trials, kept.n_jobs) == (7, -9)
+        assert sum(row.state == "complete" for row in Store.open(folder / "study.db").trials()) == 7
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_metric_without_a_finite_value_is_refused_before_anything_is_written(tmp_path, value):
+    with pytest.raises(ConfigError, match="for a constant prediction; expected a finite number"):
+        search(_tiny(tmp_path), metric=lambda truth, guess: value, data=_arrays())
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize("table", ["proxy", "final"])
+def test_a_loss_of_the_other_kind_is_refused_before_anything_is_written(tmp_path, table):
+    config = _tiny(tmp_path).with_overrides([f"{table}.loss=mse"])
+    with pytest.raises(ConfigError, match=rf"\[{table}\] loss: 'mse' does not suit"):
+        search(config)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_config_that_is_not_the_study_s_own_is_not_overwritten(tmp_path):
+    config = _tiny(tmp_path)
+    config.directory.mkdir()
+    mine = config.directory / "config.toml"
+    mine.write_text("# mine\n" + config.to_toml())
+    with pytest.raises(StoreError, match=r"config\.toml is in the way"):
+        search(config)
+    assert mine.read_text().startswith("# mine")
+
+
+def test_a_study_that_another_process_works_on_keeps_its_budget(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.directory, copy)
+    with Study.load(copy).working(), pytest.raises(StoreError, match="another process"):
+        resume(copy, ["search.budget.trials=20"])
+    assert StudyConfig.from_toml(copy / "config.toml").search.budget.trials == 14
+
+
 @pytest.mark.parametrize("budget", [{"epochs": 40}, {"cpu": 3.0}, {"wall": 4.0}])
 def test_other_budgets_end_a_search(tmp_path, budget):
     study = search(_tiny(tmp_path, budget=budget))
