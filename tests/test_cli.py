@@ -238,7 +238,8 @@ def test_an_unknown_device_and_space_are_refused(config):
         "search", config(), "--set", "device.name=stm32l4r"
     )
     assert "Unknown search space 'tcnn'" in refused("search", config(), "--set", "space.kind=tcnn")
-    assert "not built" in refused("search", config(), "--set", "device.runtime=xcubeai")
+    assert "stm32l4r5" in refused("search", config(), "--set", "device.runtime=gap8")
+    assert "Did you mean 'tflm'" in refused("search", config(), "--set", "device.runtime=tfml")
 
 
 def test_a_damaged_or_missing_study_is_refused(study, tmp_path):
