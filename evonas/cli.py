@@ -207,11 +207,12 @@ def profile(
 ) -> None:
     """Print what a network costs on a device, by layer and in total."""
     with _door():
-        from evonas.runner.profile import profile_lines, profile_target, save_profile_figure
+        from evonas.runner.profile import profile_target, save_profile
+        from evonas.runner.profile_text import profile_lines
 
         found = profile_target(target, device, runtime)
         typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(profile_lines(found)))
-        for path in save_profile_figure(found, output) if output is not None else ():
+        for path in save_profile(found, output) if output is not None else ():
             typer.echo(f"written: {path}", err=True)
 
 

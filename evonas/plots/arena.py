@@ -122,8 +122,15 @@ def plot_arena(data: ArenaData, ax: Axes | None = None) -> Axes:
     edges = [step - 0.5 for step in range(len(data.steps) + 1)]
     ax.stairs(data.live_bytes, edges, color=INK, linewidth=1.1, baseline=None, zorder=3)
     ax.axhline(data.head_bytes, color=MUTED, linewidth=1.0, linestyle="--")
+    if data.limit_bytes <= _top(data):
+        ax.axhline(data.limit_bytes, color=VERMILLION, linewidth=1.6, zorder=3.5)
+        ax.annotate(
+            "largest block of RAM", (1.0, data.limit_bytes), xycoords=("axes fraction", "data"),
+            xytext=(-4, 3), textcoords="offset points", ha="right", va="bottom",
+            fontsize=SMALL_PT, color=VERMILLION,
+        )  # fmt: skip
     ax.set_xlim(-0.6, len(data.steps) - 0.4)
-    ax.set_ylim(0, 1.14 * data.head_bytes)
+    ax.set_ylim(0, _top(data))
     set_step_labels(ax, data.steps)
     _set_bytes(ax)
     legend_at_title(ax, _legend_entries(data))
@@ -133,7 +140,13 @@ def plot_arena(data: ArenaData, ax: Axes | None = None) -> Axes:
 
 def figure_width(n_steps: int) -> float:
     """Returns the width in inches at which the names of so many operators can be read."""
-    return min(max(8.0, 0.23 * n_steps + 1.5), 20.0)
+    return min(max(9.0, 0.23 * n_steps + 1.5), 20.0)
+
+
+def _top(data: ArenaData) -> float:
+    """Returns the end of the vertical axis: the device's limit is shown where it is near."""
+    near = data.limit_bytes if data.limit_bytes < 1.6 * data.head_bytes else 0
+    return max(1.14 * data.head_bytes, 1.05 * near)
 
 
 def legend_at_title(ax: Axes, entries: Sequence[Patch | Line2D]) -> None:
@@ -162,7 +175,7 @@ def _draw_rects(ax: Axes, data: ArenaData) -> None:
     width, height = figure.get_size_inches() if figure else (8.0, 4.0)
     box = ax.get_position()
     step_pt = 72 * width * 0.92 / (len(data.steps) + 1)
-    byte_pt = 72 * height * box.height / (1.14 * data.head_bytes)
+    byte_pt = 72 * height * box.height * 0.8 / _top(data)  # labels of steps take their part
     for rect in data.rects:
         span = rect.last - rect.first + 1
         ax.add_patch(
@@ -214,7 +227,6 @@ def _legend_entries(data: ArenaData) -> list[Patch | Line2D]:
         Patch(facecolor=FILLS[kind], edgecolor=EDGES[kind], label=kind) for kind in used
     ]
     entries += [Line2D([], [], color=INK, linewidth=1.1, label="bytes alive")]
-    entries += [Line2D([], [], color=MUTED, linewidth=1.0, linestyle="--", label="end of arena")]
     return entries
 
 
@@ -222,7 +234,7 @@ def _caption(data: ArenaData) -> str:
     peak = max(data.live_bytes)
     where = data.steps[data.live_bytes.index(peak)]
     return (
-        f"arena {format_quantity(data.head_bytes, 'byte')}; most alive at once "
+        f"arena of {format_quantity(data.head_bytes, 'byte')} (dashed); most alive at once "
         f"{format_quantity(peak, 'byte')}, in {where}; largest block of RAM "
         f"{format_quantity(data.limit_bytes, 'byte')}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +29,8 @@ COLOURS = {"conv": BLUE, "depthwise": VERMILLION, "dense": GREEN, "lstm": PURPLE
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _LABEL_PT = 6.5
+_CAPTION = 125
+"""Characters that fit into a figure's width."""
 
 
 class LayersData(NamedTuple):
@@ -53,7 +56,7 @@ def layers_data(title: str, report: CostReport) -> LayersData:
     names = tuple(layer.name for layer in report.layers)
     return LayersData(
         title=title,
-        caption=f"{report.kernel_library}: {report.accuracy}",
+        caption=textwrap.shorten(f"{report.kernel_library}: {report.accuracy}", _CAPTION),
         names=names,
         kinds=tuple(name.partition(" ")[0] for name in names),
         latency_s=tuple(layer.latency_s or 0.0 for layer in report.layers),

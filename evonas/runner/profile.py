@@ -9,14 +9,15 @@ from typing import Any
 
 from evonas.arch.graph import LoweredGraph
 from evonas.arch.lower import lower
-from evonas.cost.arena import ArenaPlan, Buffer, liveness_bound
-from evonas.cost.memory import arena_head_bytes, arena_plan
+from evonas.arch.spec import ArchSpec
+from evonas.cost.arena import liveness_bound
+from evonas.cost.memory import arena_head_bytes, arena_plan, graph_ram_bytes
+from evonas.cost.order import best_order
 from evonas.cost.report import CostReport, LayerCost, cost_report
 from evonas.cost.runtimes import Runtime, device_runtimes, load_runtime
 from evonas.devices import Device, load_device
 from evonas.errors import ConfigError
 from evonas.runner.advice import Advice, advice
-from evonas.runner.devices import aligned
 from evonas.runner.target import resolve_target
 from evonas.units import format_quantity
 
@@ -34,6 +35,8 @@ class Profile:
         head_bytes: The planned part of its RAM: tensors and scratch buffers.
         bound_bytes: Most bytes alive at once, below which no plan of this order can go.
         peak: Name of the operator during which they are alive.
+        reordered: The network in another order of operators, where that needs less RAM.
+        reordered_ram_bytes: What it then needs; None where the order is the best already.
         warnings: What does not fit, and what costs more than it must.
     """
 
@@ -45,6 +48,8 @@ class Profile:
     head_bytes: int
     bound_bytes: int
     peak: str
+    reordered: ArchSpec | None
+    reordered_ram_bytes: int | None
     warnings: tuple[Advice, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,6 +64,7 @@ class Profile:
             "runtime_ram_bytes": self.report.peak_ram_bytes - self.head_bytes,
             "live_peak_bytes": self.bound_bytes,
             "ram_peak_operator": self.peak,
+            "reordered_ram_bytes": self.reordered_ram_bytes,
             "warnings": [warning._asdict() for warning in self.warnings],
         }
 
@@ -96,6 +102,7 @@ def profile_target(target: str, device: str, runtime: str | None = None) -> Prof
     buffers, _ = arena_plan(graph, chosen)
     alive = [layer.ram_bytes for layer in report.layers]
     peak = report.layers[alive.index(max(alive))].name
+    reordered, ram_bytes = _reordered(spec, chosen, report)
     return Profile(
         target=target,
         device=board,
@@ -105,78 +112,34 @@ def profile_target(target: str, device: str, runtime: str | None = None) -> Prof
         head_bytes=head_bytes,
         bound_bytes=liveness_bound(buffers),
         peak=peak,
+        reordered=reordered,
+        reordered_ram_bytes=ram_bytes,
         warnings=tuple(advice(graph, report, head_bytes, board)),
     )
 
 
-def profile_lines(profile: Profile) -> list[str]:
-    """Returns what the command prints: the layers, the totals, the warnings."""
-    device = profile.device
-    return [
-        f"{profile.target} on {device.name} ({device.title}; {device.core}, "
-        f"{device.clock_hz / 1e6:g} MHz), runtime {profile.runtime.name}",
-        "",
-        *_layer_table(profile),
-        "",
-        *_totals(profile),
-        *(f"warning: {warning.text}" for warning in profile.warnings),
-    ]
+def _reordered(
+    spec: ArchSpec, runtime: Runtime, report: CostReport
+) -> tuple[ArchSpec | None, int | None]:
+    """Returns the network in the order that needs the least RAM, and that; None if it is so."""
+    if runtime.planner == "step":
+        return None, None
+    found = best_order(spec, runtime.scratch)
+    n_bytes = graph_ram_bytes(lower(found.spec), runtime)
+    return (found.spec, n_bytes) if n_bytes < report.peak_ram_bytes else (None, None)
 
 
-def _layer_table(profile: Profile) -> list[str]:
-    header = ["operator", "output", "params", "MACs", "instructions", "cycles", "time", "share"]
-    cells = [[*header, "alive"]]
-    for layer in profile.report.layers:
-        cells.append(
-            [
-                layer.name,
-                "x".join(map(str, layer.shape)),
-                _count(layer.params),
-                _count(layer.macs),
-                _count(layer.instructions),
-                _count(layer.cycles),
-                _time(layer.latency_s),
-                _share(profile.share(layer)),
-                _bytes(layer.ram_bytes),
-            ]
-        )
-    report = profile.report
-    totals = (report.params, report.macs, report.instructions, report.cycles)
-    cells.append(["total", "", *map(_count, totals), _time(report.latency_s), "", ""])
-    return aligned(cells, left=(0, 1))
+def save_profile(profile: Profile, folder: Path) -> list[Path]:
+    """Writes the figure of a profile, and reordered.json where another order needs less RAM.
 
-
-def _totals(profile: Profile) -> list[str]:
-    report, device, runtime = profile.report, profile.device, profile.runtime
-    flash = "external" if device.flash_bytes is None else _bytes(device.flash_bytes)
-    code = "an amount not published" if not runtime.flash_bytes else _bytes(runtime.flash_bytes)
-    beside = report.peak_ram_bytes - profile.head_bytes
-    lines = [
-        f"params {_count(report.params)}, MACs {_count(report.macs)}",
-        f"flash {_bytes(report.flash_bytes)}: model {_bytes(report.model_bytes)}, runtime {code} "
-        f"(device: {flash})",
-        f"RAM {_bytes(report.peak_ram_bytes)}: tensors and scratch {_bytes(profile.head_bytes)}, "
-        f"runtime {_bytes(beside)} (device: {_bytes(device.ram_bytes)}, largest block "
-        f"{_bytes(device.largest_ram_block_bytes)})",
-        _peak_line(profile),
-    ]
-    if report.latency_s is None:
-        return [*lines, f"latency: {report.accuracy} of runtime {runtime.name}"]
-    lines += [f"latency {_time(report.latency_s)}: {report.kernel_library}, {report.accuracy}"]
-    if report.energy_j is None:
-        return [*lines, f"energy: not known, device {device.name} states no power"]
-    energy = format_quantity(report.energy_j, "joule")
-    return [*lines, f"energy {energy}: {1e3 * (device.power_w or 0):.3g} mW while running"]
-
-
-def _peak_line(profile: Profile) -> str:
-    if profile.runtime.planner == "step":
-        return "RAM is that of one step of a stream: ring buffers and the tensors of a step"
-    lost = profile.head_bytes - profile.bound_bytes
-    line = f"RAM peak: {profile.peak}, {_bytes(profile.bound_bytes)} alive"
-    if lost > 0 and profile.runtime.planner == "greedy":
-        return f"{line}; the greedy planner loses {_bytes(lost)} to gaps (tflm_offline does not)"
-    return line
+    Raises:
+        ConfigError: There is nothing to draw.
+    """
+    paths = save_profile_figure(profile, folder)
+    if profile.reordered is not None:
+        paths.append(folder / "reordered.json")
+        paths[-1].write_text(profile.reordered.to_json(), encoding="utf-8")
+    return paths
 
 
 def save_profile_figure(profile: Profile, folder: Path) -> list[Path]:
@@ -193,15 +156,17 @@ def save_profile_figure(profile: Profile, folder: Path) -> list[Path]:
     from evonas.plots.layers import layers_data, plot_layers
     from evonas.plots.profile import plot_profile
 
-    place = f"{profile.target} on {profile.device.name}, {profile.runtime.name}"
+    name = Path(profile.target).name
+    place = f"{name} on {profile.device.name}, {profile.runtime.name}"
     arena = layers = None
     if profile.runtime.planner != "step":
-        buffers, plan = _planned(profile)
+        buffers, plan = arena_plan(profile.graph, profile.runtime)
         block = profile.device.largest_ram_block_bytes
-        arena = arena_data(f"{place}: the arena", profile.graph, buffers, plan, block)
+        arena = arena_data(place, profile.graph, buffers, plan, block)
     if profile.report.latency_s is not None:
-        time = _time(profile.report.latency_s)
-        layers = layers_data(f"{place}: latency by layer, {time}", profile.report)
+        time = format_quantity(profile.report.latency_s, "second")
+        title = f"latency by layer: {time}" if arena else f"{place}: {time}"
+        layers = layers_data(title, profile.report)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for kind in ("png", "svg"):
@@ -215,23 +180,3 @@ def save_profile_figure(profile: Profile, folder: Path) -> list[Path]:
             raise ConfigError(f"Runtime {profile.runtime.name!r} has nothing to draw yet.")
         paths.append(write_figure(axes, folder / f"profile.{kind}"))
     return paths
-
-
-def _planned(profile: Profile) -> tuple[tuple[Buffer, ...], ArenaPlan]:
-    return arena_plan(profile.graph, profile.runtime)
-
-
-def _count(value: float | None) -> str:
-    return "-" if value is None else format_quantity(value, "count")
-
-
-def _bytes(n_bytes: int) -> str:
-    return format_quantity(n_bytes, "byte")
-
-
-def _time(seconds: float | None) -> str:
-    return "-" if seconds is None else format_quantity(seconds, "second")
-
-
-def _share(share: float | None) -> str:
-    return "-" if share is None else format_quantity(share, "share")

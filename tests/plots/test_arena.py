@@ -61,11 +61,20 @@ def test_the_arena_is_drawn_with_its_end_and_what_is_alive(residual):
 
     ax = plot_arena(data)
 
-    assert len([p for p in ax.patches if p.get_label() != "alive"]) >= len(data.rects)
+    assert len(ax.patches) >= len(data.rects)
     assert ax.lines[0].get_ydata()[0] == data.head_bytes
     assert [t.get_text() for t in ax.get_xticklabels()] == list(data.steps)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["input", "tensor", "scratch", "bytes alive", "end of arena"]
+    assert labels == ["input", "tensor", "scratch", "bytes alive"]
+
+
+def test_the_devices_limit_is_drawn_where_it_is_near(residual):
+    near, far = arena_of(residual, limit_bytes=900), arena_of(residual, limit_bytes=9000)
+
+    texts = [text.get_text() for text in plot_arena(near).texts]
+    assert "largest block of RAM" in texts
+    assert plot_arena(near).get_ylim()[1] > 900
+    assert "largest block of RAM" not in [text.get_text() for text in plot_arena(far).texts]
 
 
 def test_each_operator_is_a_bar_with_its_share():
