@@ -1,10 +1,16 @@
 """`python -m evonas` and the console script."""
 
-from evonas.cli import app
+from __future__ import annotations
+
+import sys
 
 
 def main() -> None:
     """Runs the command line."""
+    try:
+        from evonas.cli import app
+    except KeyboardInterrupt:
+        sys.exit(130)
     app(prog_name="evonas")
 
 

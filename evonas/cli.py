@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -48,8 +49,11 @@ def _door(directory: Path | None = None) -> Iterator[None]:
         typer.echo(f"evonas: {error.filename or directory}: {error.strerror}.", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        hint = f" To go on: evonas resume {directory}" if directory else ""
-        typer.echo(f"\nevonas: interrupted; what was recorded is kept.{hint}", err=True)
+        text = "interrupted."
+        if directory is not None and (directory / "study.db").exists():
+            text = "interrupted; what was recorded is kept. To go on: evonas resume "
+            text += quote(str(directory))
+        typer.echo(f"\nevonas: {text}", err=True)
         raise typer.Exit(130) from None
 
 
@@ -88,7 +92,8 @@ def search(
         from evonas.config import StudyConfig
 
         changes = [*(overrides or [])] + ([f"search.n_jobs={n_jobs}"] if n_jobs is not None else [])
-        changes += [f"study.dir={directory}"] if directory is not None else []
+        if directory is not None:  # quoted, or a folder named 2024 would be a number
+            changes += [f"study.dir={json.dumps(str(directory), ensure_ascii=False)}"]
         resolved = StudyConfig.from_toml(config, changes)
     with _door(resolved.directory):
         if dry_run:

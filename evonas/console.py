@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from shlex import quote
 
 from evonas.plots.axes import readable
 from evonas.runner.report_card import show
@@ -87,15 +88,21 @@ def closing_lines(study: Study) -> list[str]:
     front = study.front()
     seconds = sum(value for key, value in summary["seconds"].items() if key != "cpu")
     n = counts["complete"] + counts["failed"]
+    complete = [trial for trial in study.trials() if trial.state == "complete"]
+    n_feasible = sum(study.problem.is_feasible(trial.values) for trial in complete)
     beyond = counts["infeasible"]
     more = f"; {beyond} more beyond a limit were not trained" if beyond else ""
     lines = [
-        f"front: {len(front)} networks of {n} trials ({counts['complete']} feasible, "
-        f"{counts['failed']} failed{more}) in {format_duration(seconds)}"
+        f"front: {len(front)} network{'s' * (len(front) != 1)} of {n} trials ({n_feasible} "
+        f"feasible, {counts['failed']} failed{more}) in {format_duration(seconds)}"
     ]
-    lines += front_table(study, front)
+    if front:
+        lines += front_table(study, front)
+    else:
+        lines += ["no full training succeeded within all limits"]
     seed = study.seed_trial()
-    lines += [f"seed network, trained alike: {_values(study, seed)}"]
+    alike = ", trained alike" if "error" in seed.values else ""
+    lines += [f"seed network{alike}: {_values(study, seed)}"]
     if front:
         lines += [_recommendation(study), *_no_worse_than_seed(study, front, seed)]
     rank = summary["rank_correlation"]
@@ -104,9 +111,11 @@ def closing_lines(study: Study) -> list[str]:
         tail = "" if agree is None else f" (two full trainings agree at {agree:.2f})"
         found = f"Spearman {rank['proxy_final']:.2f} over {rank['n']} networks"
         lines += [f"proxy against full training: {found}{tail}"]
-    lines += [_hypervolume(summary)]
+    lines += [_hypervolume(study, summary)]
     folder = study.directory
-    lines += [f"next: evonas train {folder}:recommended --config {folder}/config.toml"]
+    if front:
+        target, config = quote(f"{folder}:recommended"), quote(f"{folder}/config.toml")
+        lines += [f"next: evonas train {target} --config {config}"]
     lines += [f"figures and report: {folder}/report.md"]
     return lines
 
@@ -148,14 +157,16 @@ def _recommendation(study: Study) -> str:
 
 
 def _no_worse_than_seed(study: Study, front: list[Trial], seed: Trial) -> list[str]:
-    """Returns a line on the cheapest network whose validation error is no worse than the seed's."""
+    """Returns a line on the cheapest network that is cheaper than the seed and errs no more."""
     cost = next((o.name for o in study.problem.objectives if not o.needs_training), "params")
-    goal = seed.values.get("error", 0.0)
-    good = [t for t in front if t.number != seed.number and t.values.get("error", 1.0) <= goal]
-    if not good or not study.problem.needs_training:
+    if "error" not in seed.values:
+        return []
+    goal, most = seed.values["error"], seed.values[cost]
+    good = [t for t in front if t.values["error"] <= goal and t.values[cost] < most]
+    if not good:
         return []
     trial = min(good, key=lambda t: t.values[cost])
-    times = seed.values[cost] / trial.values[cost]
+    times = most / trial.values[cost]
     fewer = seed.values["params"] / trial.values["params"]
     return [
         f"no worse than the seed network: trial {trial.number}: {_values(study, trial)} "
@@ -163,9 +174,11 @@ def _no_worse_than_seed(study: Study, front: list[Trial], seed: Trial) -> list[s
     ]
 
 
-def _hypervolume(summary: dict[str, object]) -> str:
+def _hypervolume(study: Study, summary: dict[str, object]) -> str:
     rival = summary.get("random")
     tail = ""
     if isinstance(rival, dict):
-        tail = f" (random search with as many trials: {rival['hypervolume']:.2f})"
+        is_counted = study.config.search.budget.trials is not None
+        alike = "with as many trials" if is_counted else "at the same budget"
+        tail = f" (random search {alike}: {rival['hypervolume']:.2f})"
     return f"hypervolume {summary['hypervolume']:.2f}{tail}"

@@ -56,8 +56,8 @@ def refused(*arguments):
     result = run(*arguments)
     assert result.exit_code == 2, result.output
     assert "Traceback" not in result.output
-    lines = result.stderr.strip().splitlines()
-    return lines[-1]
+    (line,) = result.stderr.strip().splitlines()
+    return line
 
 
 @pytest.fixture
@@ -123,6 +123,55 @@ def test_a_second_search_into_the_folder_is_refused_and_names_resume(study):
     folder, _ = study
     line = refused("search", folder.parent / "config.toml")
     assert f"evonas resume {folder}" in line
+
+
+def test_a_folder_may_have_any_name(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("2024", "a b"):
+        result = run("search", config(), "--dir", name, "--set", "search.budget.trials=3")
+        assert result.exit_code == 0, result.output
+    assert "next: evonas train 'a b:recommended' --config 'a b/config.toml'" in result.stdout
+    assert "evonas search 'a b/config.toml' --dir 'a b-again'" in (
+        tmp_path / "a b" / "report.md"
+    ).read_text(encoding="utf-8")
+    assert "evonas resume 'a b'" in refused("search", config(), "--dir", "a b")
+
+
+def test_a_front_without_a_network_is_said(config):
+    result = run("search", config(), "--set", "final.learning_rate=1e30")
+    assert result.exit_code == 0, result.output
+    assert "front: 0 networks" in result.stdout
+    assert "no full training succeeded" in result.stdout
+    for words in ("trained alike", "recommended", "seed network: error"):
+        assert words not in result.stdout
+
+
+def test_only_a_cheaper_network_is_said_to_be_no_worse_than_the_seed(study):
+    from dataclasses import replace
+
+    from evonas.console import closing_lines
+    from evonas.study.study import Study
+
+    class Front(Study):
+        latency = 0.0
+
+        def front(self):
+            seed = self.seed_trial()
+            return [replace(seed, number=99, values={**seed.values, "latency": self.latency})]
+
+    found = Front.load(study[0])
+    for found.latency, is_said in ((1.0, False), (1e-6, True)):
+        assert any("no worse than the seed" in line for line in closing_lines(found)) == is_said
+
+
+def test_an_interrupt_before_there_is_a_study_names_none_to_resume(config, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("evonas.study.study.Study.from_config", interrupted)
+    result = run("search", config())
+    assert result.exit_code == 130
+    assert result.stderr.strip() == "evonas: interrupted."
 
 
 def test_report_writes_the_outputs_again(study, tmp_path):

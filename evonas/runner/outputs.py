@@ -6,6 +6,7 @@ import csv
 import json
 import math
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def write_outputs(study: Study, rival: Study | None) -> None:
     except OSError as error:
         raise StoreError(
             f"{folder}: its outputs cannot be written ({error.strerror}). All results are kept; "
-            f"free the disk, then: evonas report {folder}"
+            f"free the disk, then: evonas report {quote(str(folder))}"
         ) from None
 
 

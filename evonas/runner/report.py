@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from evonas.cost import cost_report
@@ -121,7 +122,9 @@ def _front(study: Study, front: Sequence[Trial], recommended: Trial | None) -> l
     if study.problem.needs_training:
         mean = ", means over their trainings" if study.config.final.seeds > 1 else ""
         lines += [f"Errors are those after full training{mean}."]
-        lines += ["The seed network was trained with the same recipe."]
+        lines += (
+            ["The seed network was trained with the same recipe."] if "error" in seed.values else []
+        )
     if has_test:
         lines += ["The test part was scored once, after the front was chosen by validation."]
     return lines
@@ -220,7 +223,9 @@ def _again(study: Study, summary: dict[str, Any]) -> list[str]:
     found = summary.get("versions") or study.store.meta("versions") or {}
     versions = [f"{name} {version}" for name, version in found.items()]
     return [
-        "", "```", f"evonas search {folder}/config.toml --dir {folder}-again", "```", "",
+        "", "```",
+        f"evonas search {quote(f'{folder}/config.toml')} --dir {quote(f'{folder}-again')}",
+        "```", "",
         f"Seed {study.config.study.seed}; {', '.join(versions)}.",
     ]  # fmt: skip
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy.typing as npt
@@ -190,7 +191,8 @@ def rewrite_outputs(directory: str | Path) -> Study:
     study = Study.load(directory)
     if not study.front():
         raise StoreError(
-            f"{directory}: nothing on the front yet; first finish it: evonas resume {directory}"
+            f"{directory}: nothing on the front yet; first finish it: evonas resume "
+            f"{quote(str(directory))}"
         )
     folder = study.directory / RANDOM
     rival = Study.load(folder, study.splits) if (folder / "study.db").exists() else None

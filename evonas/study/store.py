@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from evonas.errors import StoreError
@@ -186,7 +187,7 @@ class Store:
         except sqlite3.Error as error:
             raise StoreError(
                 f"{self.path}: cannot be written ({error}). What was recorded before is kept; "
-                f"free the disk, then: evonas resume {self.path.parent}"
+                f"free the disk, then: evonas resume {quote(str(self.path.parent))}"
             ) from None
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,7 +100,9 @@ class Study:
         """
         folder = directory or config.directory
         if (folder / "study.db").exists():
-            raise StoreError(f"{folder} holds a study already. To go on: evonas resume {folder}")
+            raise StoreError(
+                f"{folder} holds a study already. To go on: evonas resume {quote(str(folder))}"
+            )
         objects = _objects(config, splits, metric, loss)
         problem = objects.problem
         smallest = smallest_reachable(problem, problem.cost_names)
@@ -232,10 +235,10 @@ class Study:
         return front[knee(self.problem.columns([t.values for t in front]), self.box)]
 
     def seed_trial(self) -> Trial:
-        """Returns the seed network as a trial, with its final values where it was trained."""
+        """Returns the seed network as a trial, with an error only once it was trained in full."""
         for trial in self.trials():
             if trial.digest == self.problem.space.seed.digest:
-                return _finally(trial) or trial
+                return _finally(trial) or replace(trial, values=self.problem.costs(trial.spec))
         seed = self.problem.space.seed
         genome = tuple(self.problem.space.encode(seed).tolist())
         evaluations = tuple(self._evaluations().get(SEED_NUMBER, ()))
