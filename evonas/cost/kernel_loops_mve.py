@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from evonas.cost.kernel_calls import Counts, KernelCall, KernelPath, matrix_products, window
 
+BLOCK_CHANNELS = 124
+"""Channels that a depthwise convolution gathers at once (CH_IN_BLOCK_MVE in CMSIS-NN)."""
+
 
 def _vectors(n_bytes: int) -> int:
     return -(-n_bytes // 16)
@@ -70,6 +73,31 @@ def _conv_1x1(call: KernelCall) -> Counts:
     )
 
 
+def _depthwise_opt(call: KernelCall) -> Counts:
+    """Blocks of channels in turn; in each four positions and four channels at a time."""
+    channels, n = call.output[2], call.positions
+    blocks, last = divmod(channels, BLOCK_CHANNELS)
+    vectors = blocks * _vectors(BLOCK_CHANNELS) + _vectors(last)
+    blocks += last > 0
+    quads, rest = divmod(n, 4)
+    fours = -(-channels // 4)
+    inside, outside, _ = window(call)
+    return (
+        quads * fours * call.taps,
+        quads * fours,
+        rest * fours * call.taps,
+        rest * fours,
+        inside * blocks,
+        inside * vectors,
+        outside * blocks,
+        outside * vectors,
+        n * blocks,
+        n * call.kernel[0] * blocks,
+        call.output[0] * blocks,
+        blocks,
+    )
+
+
 def _dense(call: KernelCall) -> Counts:
     """Four outputs at a time."""
     vectors = _vectors(call.input[2])
@@ -115,6 +143,13 @@ MVE_PATHS: dict[str, KernelPath] = {
             "single_filter", "quad", "single", "product", "call",
         ),
         _conv_1x1,
+    ),
+    "depthwise_opt": KernelPath(
+        (
+            "quad_tap", "quad", "single_tap", "single", "copy", "copy_vector", "zero",
+            "zero_vector", "position", "kernel_row", "output_row", "block",
+        ),
+        _depthwise_opt,
     ),
     "dense": KernelPath(("quad_vector", "quad", "single_vector", "single", "call"), _dense),
     "lstm": KernelPath(("trip", "unit", "unit_with_state", "step", "odd_unit", "call"), _lstm),

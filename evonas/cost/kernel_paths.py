@@ -52,7 +52,7 @@ def _depthwise(call: KernelCall, family: str) -> str:
     if call.dilation != (1, 1) or filters > 1:
         simple = call.dilation != (1, 1) or filters % 4
         return "depthwise_generic" if simple else "depthwise_multiplier_4"
-    if call.kernel == (3, 3) and max(call.pads) <= 1:
+    if call.kernel == (3, 3) and max(call.pads) <= 1 and family != "mve":
         return "depthwise_3x3"
     return "depthwise_generic" if family == "scalar" else "depthwise_opt"
 
