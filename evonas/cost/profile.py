@@ -15,9 +15,9 @@ def profile(spec: ArchSpec, device: str | Path = "stm32l4r5", runtime: str = "tf
     Args:
         spec: The network.
         device: A device's name or the path of its file.
-        runtime: What executes the network: "tflm", "tflm_offline" or "tflm_reference".
+        runtime: What executes the network: a name in evonas.cost.runtimes.
 
     Raises:
-        ConfigError: The device or the runtime is unknown, or the device lacks a figure for it.
+        ConfigError: The device or the runtime is unknown, or the device has no kernels for it.
     """
     return cost_report(spec, load_device(device), runtime)
