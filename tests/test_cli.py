@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from evonas.cli import app
+from evonas.config import StudyConfig
 from evonas.study.store import Store
 
 CONFIG = """
@@ -240,6 +241,22 @@ def test_init_writes_a_config_that_a_search_takes(tmp_path, monkeypatch):
         "2 channels x 70 samples, 3 classes; 45 training, 15 validation, 30 test" in result.stdout
     )
     (tmp_path / "study.toml").write_text(result.stdout)
+    dry = run("search", "study.toml", "--dry-run")
+    assert dry.exit_code == 0, dry.output
+
+
+@pytest.mark.parametrize("length", [1, 5])
+def test_init_takes_short_signals_and_names_with_quotes(tmp_path, monkeypatch, length):
+    monkeypatch.chdir(tmp_path)
+    X, y = np.random.default_rng(0).normal(size=(60, 2, length)), np.arange(60) % 3
+    np.savez('my "ä" data.npz', X_train=X, y_train=y)
+    result = run("init", "--data", 'my "ä" data.npz', "--device", "stm32u575")
+    assert result.exit_code == 0, result.output
+    assert "# of tflm, " in result.stdout
+    (tmp_path / "study.toml").write_text(result.stdout, encoding="utf-8")
+    config = StudyConfig.from_toml("study.toml")
+    assert config.directory.name == 'my "ä" data'
+    assert config.device.name == "stm32u575"
     dry = run("search", "study.toml", "--dry-run")
     assert dry.exit_code == 0, dry.output
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from evonas.cost.runtimes import device_runtimes
 from evonas.devices import Device, load_device
 from evonas.errors import ConfigError
 from evonas.tasks.load import load_splits
@@ -14,8 +15,8 @@ from evonas.units import format_quantity
 TEMPLATE = """\
 # {what}
 [study]
-name = "{name}"
-dir = "runs/{name}"            # results go here; nothing there is ever overwritten
+name = {name}
+dir = {folder}            # results go here; nothing there is ever overwritten
 seed = 0
 
 [task]
@@ -24,12 +25,12 @@ validation = 0.25             # of the training part; classes balanced, groups k
 metric = "{metric}"               # {metrics}
 
 [space]
-kind = "tcn"                  # temporal convolutional networks, no larger than the seed network
+kind = "tcn"                  # temporal convolutional networks; the seed bounds their layers
 seed_network = {{ widths = {widths}, kernel = {kernel}, pool = {pool} }}
 
 [device]
-name = "{device}"         # {device_facts}
-runtime = "tflm"              # evonas list devices shows the others
+{device_key} = {device}         # {device_facts}
+runtime = "{runtime}"              # {runtimes}
 reserve = {{ ram = "0 kB", flash = "0 kB" }}  # what the rest of the firmware takes
 
 [search]
@@ -81,24 +82,35 @@ def commented_config(data: str, device: str) -> str:
             "(channels, length)."
         )
     metric, metrics = _metric(splits)
-    task = "\n".join(f"{key} = {json.dumps(v)}" for key, v in {"kind": kind, **settings}.items())
+    task = "\n".join(f"{key} = {_quoted(v)}" for key, v in {"kind": kind, **settings}.items())
     widths, pool = _seed(shape)
+    name = Path(data).stem.lower()
+    runtimes = device_runtimes(chosen)
     return TEMPLATE.format(
         what=_describe(data, splits),
-        name=Path(data).stem.lower(),
+        name=_quoted(name),
+        folder=_quoted(f"runs/{name}"),
         task=task,
         metric=metric,
         metrics=metrics,
         widths=widths,
         kernel=min(9, shape[1]),
         pool=pool,
-        device=device,
+        device_key="path" if Path(device).suffix == ".toml" else "name",
+        device=_quoted(device),
+        runtime=runtimes[0],
+        runtimes=f"of {', '.join(runtimes)}",
         device_facts=f"{chosen.core} at {chosen.clock_hz / 1e6:g} MHz, "
         f"{format_quantity(chosen.ram_bytes, 'byte')} RAM, "
         f"{_flash(chosen)} flash",
         batch_size=32 if len(splits.train) < 5000 else 64,
         class_weights=str(metric == "balanced_error").lower(),
-    ).replace(f'name = "{device}" ', f'{"path" if Path(device).exists() else "name"} = "{device}" ')
+    )
+
+
+def _quoted(text: str) -> str:
+    """Returns a text as TOML writes it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _flash(device: Device) -> str:
@@ -138,7 +150,7 @@ def _describe(data: str, splits: Splits) -> str:
 
 
 def _seed(shape: tuple[int, ...]) -> tuple[list[int], list[int]]:
-    """Returns widths and pooling of a seed network: one pooling for every quarter of length."""
+    """Returns widths and pooling of a seed network: a larger one for longer signals."""
     if shape[1] >= 64:
         return [32, 32, 64, 64, 128, 128], [2, 4]
-    return [16, 32, 64], [2]
+    return [16, 32, 64], [2] if shape[1] > 1 else []

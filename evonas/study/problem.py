@@ -92,9 +92,7 @@ class Problem:
             metric=metric,
             loss_weight=weight,
         )
-        report = cost_report(space.seed, device, config.device.runtime)
-        for name in problem.cost_names:
-            _objective(name).value(report)  # says what the device lacks for it
+        problem.costs(space.seed)  # refuses a device that lacks a figure for them
         if config.search.budget.epochs is not None and not problem.needs_training:
             raise ConfigError(
                 "[search] budget: epochs never end a search that trains nothing; give trials, cpu "
