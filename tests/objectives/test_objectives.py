@@ -31,6 +31,14 @@ def test_energy_on_a_device_without_power_is_an_error():
         OBJECTIVES.get("energy").value(report)
 
 
+@pytest.mark.parametrize("name", ["latency", "energy"])
+def test_what_needs_a_latency_model_is_an_error_without_one(name):
+    report = cost_report(reference("ecgtcn"), load_device("stm32l4r5"), "c")
+
+    with pytest.raises(ConfigError, match="Runtime 'c' has no latency model yet"):
+        OBJECTIVES.get(name).value(report)
+
+
 def test_the_error_of_a_failed_run_is_nan():
     failed = TrainResult(math.nan, math.nan, 0.0, 3, 0.1, error="the loss is not finite")
 
