@@ -69,7 +69,6 @@ class TCNSpace(AbstractSpace):
             raise SpecError(
                 f"The tcn space takes inputs of shape (channels, length), got {seed.input_shape}."
             )
-        self.seed = seed
         self.input_shape = seed.input_shape
         self.num_outputs = seed.output_shape[0]
         self.granularity = granularity
@@ -85,6 +84,7 @@ class TCNSpace(AbstractSpace):
         self.genes = Genes(tuple(genes))
         self._choices = [gene.choices for gene in genes]
         self._index = [{c: i for i, c in enumerate(gene.choices)} for gene in genes]
+        self.seed = self.decode(self.encode(seed))  # as the space writes it
 
     @classmethod
     def from_reference(
@@ -142,6 +142,8 @@ class TCNSpace(AbstractSpace):
                 f"{spec.input_shape} to {spec.output_shape}."
             )
         network, _ = parse(spec, self.style)
+        if network.head != "average" and self._length(network.blocks) == 1:
+            network = replace(network, head="average")  # of one position all heads are one
         values = self._place(network.blocks, 0)
         if values is None:
             raise SpecError("The spec lies outside the space: its blocks exceed the seed's.")
@@ -182,6 +184,13 @@ class TCNSpace(AbstractSpace):
                 row[at] = 0 if exists else len(self._choices[at]) // 2
                 row[at + 1] = 0 if exists else row[at + 1]
         return row
+
+    def _length(self, blocks: Sequence[Block]) -> int:
+        """Returns the length behind blocks."""
+        length = self.input_shape[1]
+        for block in blocks:
+            length = _length_after(block, length) // (1 if block.pool == "none" else 2)
+        return length
 
     def _value(self, values: Sequence[int], position: int) -> Choice:
         return self._choices[position][values[position]]
@@ -242,6 +251,8 @@ class TCNSpace(AbstractSpace):
         for conv, padding in zip(block.convs, entry.paddings, strict=True):
             if conv.pads != padding.pads(conv.taps, conv.dilation):
                 return None
+            if conv.separable and conv.taps == 1:
+                return None  # decode writes none
             wanted += [conv.channels, conv.field, conv.dilation, conv.separable]
         found = [self._index[entry.first + i].get(value) for i, value in enumerate(wanted)]
         return None if None in found else [i for i in found if i is not None]

@@ -156,3 +156,19 @@ def test_the_anchors_hold_the_seed_its_multiples_and_the_empty_network(space):
 def test_a_wrong_space_table_is_refused(settings, words):
     with pytest.raises(ConfigError, match=words):
         TCNSpace.from_settings(settings, (2, 32), 3)
+
+
+@pytest.mark.parametrize("head", ["last", "flatten"])
+def test_a_seed_that_ends_in_one_position_lies_in_its_space(head):
+    settings = {"seed_network": {"widths": [4], "kernel": 3, "pool": [1], "head": head}}
+    space = TCNSpace.from_settings(settings, (2, 3), 3)  # 3 samples, 1 behind the pooling
+    assert space.decode(space.encode(space.seed)) == space.seed
+    assert space.seed.digest == space.decode(space.anchors()[0]).digest
+
+
+def test_a_depthwise_layer_of_one_tap_lies_outside_the_space():
+    b = SpecBuilder()
+    x = b.relu(b.batch_norm(b.conv1d(b.input((4, 8)), 4, 1, groups=4, bias=False)))
+    x = b.relu(b.batch_norm(b.conv1d(x, 6, 1, bias=False)))
+    with pytest.raises(SpecError, match="outside the space"):
+        TCNSpace(b.finish(b.dense(b.global_average_pool(x), 3)))
