@@ -7,7 +7,8 @@ Prints the errors of the instruction models (leave one shape out), of single lay
 whole networks, a model that knows only multiply-accumulates beside them, and the time that the
 costs of one genome take. `--instructions` and `--layers` score the shipped models, unfitted, on
 other files of the same columns. Measurements are read below $EVONAS_DATA (default: ../shared/data
-beside the repository); what is not there is left out and said so.
+beside the repository); what is not there is left out and said so. Tables are in percent, the errors
+in the JSON file are shares: 0.05 is 5 %.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import datetime
 import json
 import platform
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ import cost_networks
 import cost_speed
 
 BOARD = ("median", "p95", "macs_only_median")
-"""What `--json` holds of each board. All errors there are relative: 0.05 is 5 %."""
+"""What `--json` holds of each board."""
 
 
 def main() -> None:
@@ -53,14 +55,39 @@ def main() -> None:
     cost_speed.print_table(cost_speed.run(options.quick))
 
     if options.json:
-        found: dict[str, Any] = {
-            "instructions": cost_instructions.for_json(instructions),
-            "layers": {
-                board: {key: entry[key] for key in BOARD} for board, entry in layers.items()
-            },
-            "networks": networks,
+        found = {
+            "instructions": _instructions(instructions),
+            "layers": {board: _shares(errors, BOARD) for board, errors in layers.items()},
+            "networks": {stack: _network(errors) for stack, errors in networks.items()},
         }
         options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _shares(errors: Mapping[str, float], keys: Iterable[str]) -> dict[str, float]:
+    """Returns some of the errors, which are in percent, as shares."""
+    return {key: errors[key] / 100 for key in keys}
+
+
+def _instructions(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+    """Returns the errors of the file's layers, without those of single kernel paths."""
+    return {
+        core: {
+            layer: _shares(errors, ("mean", "median", "worst")) | {"n": errors["n"]}
+            for layer, errors in layers.items()
+            if not cost_instructions.is_path(layer)
+        }
+        for core, layers in found.items()
+    }
+
+
+def _network(errors: Mapping[str, float]) -> dict[str, float]:
+    """Returns one stack's errors as shares; correlations and counts as they are."""
+    if set(errors) <= set(cost_networks.NETWORKS):
+        return _shares(errors, errors)
+    return {
+        name.removesuffix(", %"): value / 100 if name.endswith(", %") else value
+        for name, value in errors.items()
+    }
 
 
 def _title(what: str, path: Path | None) -> None:
