@@ -32,7 +32,7 @@ def test_a_device_is_found_by_its_name():
     assert device.core == "Cortex-M4"
     assert device.clock_hz == 120_000_000
     assert device.ram_bytes == 640 * 1024
-    assert device.kernels["cmsis_nn"].cycles_per_instruction == 1.62
+    assert device.kernels["cmsis_nn"].cycles_per_instruction == 1.436
     assert device.kernels["xcubeai"].conv == 2.2
 
 
