@@ -14,6 +14,7 @@ from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.cost.instructions import instructions
 from evonas.cost.kernel_calls import kernel_call
 from evonas.cost.tiles import tile_cycles
+from evonas.cost.weight_reads import weight_bytes_read
 from evonas.devices.catalogue import Device
 from evonas.devices.kernels import (
     InstructionKernels,
@@ -76,8 +77,13 @@ def energy_j(latency_s: float, device: Device) -> float | None:
 def _by_instructions(
     graph: LoweredGraph, op: LoweredOp, device: Device, kernels: InstructionKernels
 ) -> OpCycles:
-    counted = op_instructions(graph, op, device.instruction_core)
-    return OpCycles(counted * kernels.cycles_per_instruction, counted)
+    call, n_calls = kernel_call(graph, op)
+    counted = n_calls * instructions(call, device.instruction_core)
+    cycles = counted * kernels.cycles_per_instruction
+    if kernels.weight_cycles_per_byte:
+        fetched = n_calls * weight_bytes_read(call, kernels.weight_cache_bytes)
+        cycles += fetched * kernels.weight_cycles_per_byte
+    return OpCycles(cycles, counted)
 
 
 MAC_CLASSES = {"conv": "conv", "depthwise": "depthwise", "dense": "dense", "scale": "depthwise"}

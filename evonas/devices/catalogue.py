@@ -36,7 +36,8 @@ runs on it one table which says by which model a latency is computed. This is a 
 
 Models and their figures (evonas.devices.kernels):
 
-    instructions     cycles_per_instruction; core must be one of Cortex-M3, M4, M7, M33, M55
+    instructions     cycles_per_instruction; core must be one of Cortex-M3, M4, M7, M33, M55;
+                     weight_cycles_per_byte, weight_cache_bytes: waits for weights in flash (or 0)
     cycles_per_mac   conv, dense, depthwise; cycles_per_instruction of operators without any
     gap8             cycles_per_instruction of operators that the published formula does not know
     roofline         macs_per_cycle, bytes_per_cycle
@@ -216,7 +217,9 @@ def _kernels(library: str, entry: Any, core: str, where: str) -> KernelModel:
     for key in (*model.figures, "error_median", "error_p95"):
         if key in table:
             check_figure(key, table[key], where)
-    check_figure("overhead_cycles", table["overhead_cycles"], where, zero=True)
+    for key in ("overhead_cycles", "weight_cycles_per_byte", "weight_cache_bytes"):
+        if key in table:
+            check_figure(key, table[key], where, zero=True)
     for key in ("source", "validation", "calibrated_on"):
         if key in table:
             check_text(key, table[key], where)

@@ -65,12 +65,17 @@ class InstructionKernels(KernelModel):
     """CMSIS-NN: instructions of each kernel path on the device's core, times one factor.
 
     Attributes:
-        cycles_per_instruction: Waits for flash and caches included.
+        cycles_per_instruction: Waits for code and activations included.
+        weight_cycles_per_byte: Cycles that the core waits for each byte of weights that is fetched
+            from flash; 0 where this is part of cycles_per_instruction.
+        weight_cache_bytes: What of a cache between core and flash weights can count on.
     """
 
     model: ClassVar[str] = "instructions"
     figures: ClassVar[tuple[str, ...]] = ("cycles_per_instruction",)
     cycles_per_instruction: float
+    weight_cycles_per_byte: float = 0.0
+    weight_cache_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,17 @@ def test_instructions_times_cycles_each_and_the_dispatch(device):
     assert cycles == pytest.approx(1.5 * counted + 100)
 
 
+def test_waits_for_weights_come_on_top(device):
+    graph, op = one_conv()
+    dry = InstructionKernels(cycles_per_instruction=1.5, **STATED)
+    waits = dataclasses.replace(dry, weight_cycles_per_byte=0.5, weight_cache_bytes=512)
+
+    more = op_cycles(graph, op, device, waits).cycles - op_cycles(graph, op, device, dry).cycles
+
+    # 1536 bytes of weights, a third of them in the cache, at 31 pairs of 62 positions
+    assert more == pytest.approx(0.5 * (1536 + 30 * 1024))
+
+
 def test_the_core_decides_on_the_instructions(device):
     graph, op = one_conv()
     kernels = InstructionKernels(cycles_per_instruction=1.0, **STATED)

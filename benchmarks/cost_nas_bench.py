@@ -1,0 +1,95 @@
+"""71 networks of NAS-Bench-201 on an nRF5340: latency, RAM and flash. Part of bench_cost_models.py.
+
+Measured: int8 networks with TFLite Micro and CMSIS-NN at 64 MHz (nrf5340_sample.csv, CC BY 4.0).
+Each is built from the live edges of its cell, in the order of TFLite's converter. Two have no path
+from input to output: they are deployed as multiplications by zero, which a spec cannot say exactly,
+and are scored apart. Latency is compared after one factor (the median of measured / predicted over
+the networks that are scored), arena and file as they are. ROM is the file and firmware; its
+constant is the median of measured - predicted.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from cost_layers import data_folder
+
+from evonas.arch.spec import ArchSpec
+from evonas.cost.counts import count_macs
+from evonas.cost.report import cost_report
+from evonas.devices import load_device
+from evonas.references.nas_bench_201 import live_operations, nas_bench_201
+
+Floats = npt.NDArray[np.float64]
+
+FOLDER = Path("nas_tables")
+DEVICE = "nrf5340"
+INTERPRETER_BYTES = 512
+"""Of the predicted RAM; lies beside the arena and is not in the measured figure."""
+
+
+def run() -> dict[str, dict[str, float]]:
+    """Returns errors in percent and rank correlations; empty where there are no measurements."""
+    folder = data_folder() / FOLDER
+    if not (folder / "nrf5340_sample.csv").exists():
+        return {}
+    with (folder / "nrf5340_sample.csv").open(newline="", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    cells = np.load(folder / "nb201_core.npz", allow_pickle=False)["live_ops"]
+    live = [live_operations([int(o) for o in cells[int(row["arch_idx"])]]) for row in rows]
+    specs = [nas_bench_201(operations) for operations in live]
+    connected = np.array([any(operations) for operations in live])
+    reports = [cost_report(spec, load_device(DEVICE)) for spec in specs]
+    seconds = np.array([report.latency_s for report in reports], dtype=np.float64)
+    arena = np.array([report.peak_ram_bytes - INTERPRETER_BYTES for report in reports]) / 1024
+    files = np.array([report.model_bytes for report in reports]) / 1024
+    measured = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
+    rom = files + np.median(measured["rom_kb"] - files)
+    every = np.ones(len(rows), dtype=bool)
+    return {
+        "NAS-Bench-201, nrf5340, all networks": {
+            **_latency("latency", seconds, measured["latency_s"], every),
+            **_bytes("arena", arena, measured["arena_used_kb"], every),
+            **_bytes("file", files, measured["int8_kb"], every),
+            **_bytes("ROM", rom, measured["rom_kb"], every),
+            "networks": float(every.sum()),
+        },
+        "NAS-Bench-201, nrf5340, those with a path": {
+            **_latency("latency", seconds, measured["latency_s"], connected),
+            **_latency("MACs alone", _macs(specs), measured["latency_s"], connected),
+            **_bytes("arena", arena, measured["arena_used_kb"], connected),
+            "networks": float(connected.sum()),
+        },
+    }
+
+
+def _macs(specs: list[ArchSpec]) -> Floats:
+    return np.array([count_macs(spec) for spec in specs], dtype=np.float64)
+
+
+def _latency(name: str, predicted: Floats, measured: Floats, use: npt.NDArray[np.bool_]) -> dict:
+    factor = float(np.median(measured[use] / predicted[use]))
+    return _bytes(name, factor * predicted, measured, use) | {f"{name}: factor": factor}
+
+
+def _bytes(name: str, predicted: Floats, measured: Floats, use: npt.NDArray[np.bool_]) -> dict:
+    errors = 100 * np.abs(predicted[use] / measured[use] - 1)
+    return {
+        f"{name}: rank correlation": rank_correlation(predicted[use], measured[use]),
+        f"{name}: mean error, %": float(errors.mean()),
+        f"{name}: worst error, %": float(errors.max()),
+    }
+
+
+def rank_correlation(a: Floats, b: Floats) -> float:
+    """Returns Spearman's coefficient; equal values share the mean of their ranks."""
+    return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+
+
+def _ranks(values: Floats) -> Floats:
+    below = (values[None, :] < values[:, None]).sum(1)
+    equal = (values[None, :] == values[:, None]).sum(1)
+    return np.asarray(below + (equal - 1) / 2, dtype=np.float64)
