@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import datetime
 import os
 import sys
 from collections import defaultdict
@@ -143,6 +144,7 @@ def render(rows: Sequence[Row], source: str) -> str:
         "# (evonas.cost.kernel_paths says what is counted). Written by a command; do not edit.",
         "[provenance]",
         f'command = "python benchmarks/{Path(__file__).name}"',
+        f"date = {datetime.date.today()}",
         f'source = "{source}"',
         f"rows = {len(rows)}",
         'method = "non-negative least squares of the relative error"',
@@ -159,6 +161,10 @@ def render(rows: Sequence[Row], source: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _undated(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith("date = ")]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
@@ -172,7 +178,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     text = render(read_rows(path), source)
     if options.check:
-        same = COEFFICIENTS.read_text(encoding="utf-8") == text
+        same = _undated(COEFFICIENTS.read_text(encoding="utf-8")) == _undated(text)
         print("the file is this fit" if same else "the file is another fit")
         return 0 if same else 1
     COEFFICIENTS.write_text(text, encoding="utf-8")
