@@ -4,8 +4,9 @@ Measured: int8 networks with TFLite Micro and CMSIS-NN at 64 MHz (nrf5340_sample
 Each is built from the live edges of its cell, in the order of TFLite's converter. Two have no path
 from input to output: they are deployed as multiplications by zero, which a spec cannot say exactly,
 and are scored apart. Latency is compared after one factor (the median of measured / predicted over
-the networks that are scored), arena and file as they are. ROM is the file and firmware; its
-constant is the median of measured - predicted.
+the networks that are scored), arena and file as they are. The interpreter object lies beside the
+arena and is no part of it. ROM is the file and firmware; the firmware is the median of measured ROM
+less the predicted file.
 """
 
 from __future__ import annotations
@@ -17,21 +18,19 @@ import numpy as np
 import numpy.typing as npt
 from cost_layers import data_folder
 
-from evonas.arch.spec import ArchSpec
-from evonas.cost.counts import count_macs
+from evonas.cost.memory import INTERPRETER_BYTES
 from evonas.cost.report import cost_report
 from evonas.devices import load_device
 from evonas.references.nas_bench_201 import live_operations, nas_bench_201
 
 Floats = npt.NDArray[np.float64]
+Scores = dict[str, float]
 
 FOLDER = Path("nas_tables")
 DEVICE = "nrf5340"
-INTERPRETER_BYTES = 512
-"""Of the predicted RAM; lies beside the arena and is not in the measured figure."""
 
 
-def run() -> dict[str, dict[str, float]]:
+def run() -> dict[str, Scores]:
     """Returns errors in percent and rank correlations; empty where there are no measurements."""
     folder = data_folder() / FOLDER
     if not (folder / "nrf5340_sample.csv").exists():
@@ -44,6 +43,7 @@ def run() -> dict[str, dict[str, float]]:
     connected = np.array([any(operations) for operations in live])
     reports = [cost_report(spec, load_device(DEVICE)) for spec in specs]
     seconds = np.array([report.latency_s for report in reports], dtype=np.float64)
+    macs = np.array([report.macs for report in reports], dtype=np.float64)
     arena = np.array([report.peak_ram_bytes - INTERPRETER_BYTES for report in reports]) / 1024
     files = np.array([report.model_bytes for report in reports]) / 1024
     measured = {key: np.array([float(row[key]) for row in rows]) for key in rows[0]}
@@ -52,30 +52,26 @@ def run() -> dict[str, dict[str, float]]:
     return {
         "NAS-Bench-201, nrf5340, all networks": {
             **_latency("latency", seconds, measured["latency_s"], every),
-            **_bytes("arena", arena, measured["arena_used_kb"], every),
-            **_bytes("file", files, measured["int8_kb"], every),
-            **_bytes("ROM", rom, measured["rom_kb"], every),
+            **_scores("arena", arena, measured["arena_used_kb"], every),
+            **_scores("file", files, measured["int8_kb"], every),
+            **_scores("ROM", rom, measured["rom_kb"], every),
             "networks": float(every.sum()),
         },
         "NAS-Bench-201, nrf5340, those with a path": {
             **_latency("latency", seconds, measured["latency_s"], connected),
-            **_latency("MACs alone", _macs(specs), measured["latency_s"], connected),
-            **_bytes("arena", arena, measured["arena_used_kb"], connected),
+            **_latency("MACs alone", macs, measured["latency_s"], connected),
+            **_scores("arena", arena, measured["arena_used_kb"], connected),
             "networks": float(connected.sum()),
         },
     }
 
 
-def _macs(specs: list[ArchSpec]) -> Floats:
-    return np.array([count_macs(spec) for spec in specs], dtype=np.float64)
-
-
-def _latency(name: str, predicted: Floats, measured: Floats, use: npt.NDArray[np.bool_]) -> dict:
+def _latency(name: str, predicted: Floats, measured: Floats, use: npt.NDArray[np.bool_]) -> Scores:
     factor = float(np.median(measured[use] / predicted[use]))
-    return _bytes(name, factor * predicted, measured, use) | {f"{name}: factor": factor}
+    return _scores(name, factor * predicted, measured, use) | {f"{name}: factor": factor}
 
 
-def _bytes(name: str, predicted: Floats, measured: Floats, use: npt.NDArray[np.bool_]) -> dict:
+def _scores(name: str, predicted: Floats, measured: Floats, use: npt.NDArray[np.bool_]) -> Scores:
     errors = 100 * np.abs(predicted[use] / measured[use] - 1)
     return {
         f"{name}: rank correlation": rank_correlation(predicted[use], measured[use]),
