@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,11 @@ MIN_ROWS = 6
 MIN_SHAPES = 3
 FITTED_MODELS = ("instructions", "cycles_per_mac")
 OVERHEAD = "overhead_cycles"
+WEIGHTS = "weight_cycles_per_byte"
+EXTRAS = (WEIGHTS, OVERHEAD)
+"""Figures beside those of the model, which rows may not tell."""
+MIN_ROWS_FOR_WEIGHTS = 30
+"""Rows from which waits for weights are told from instructions; below, both change alike."""
 HUBER = 0.3
 """Residuals beyond so many robust standard deviations count less: close to least absolute errors,
 which a few wrong rows cannot spoil."""
@@ -87,7 +92,7 @@ def calibrate(rows: Sequence[Measurement], base: Device, library: str, origin: s
             f"The model {kernels.model!r} of {library!r} on {base.name!r} has no figures to fit; "
             f"choose a base with {' or '.join(FITTED_MODELS)}."
         )
-    names = (*kernels.figures, OVERHEAD)
+    names = (*kernels.figures, *(name for name in EXTRAS if hasattr(kernels, name)))
     design = np.array([_features(row.spec, base, kernels, names) for row in rows])
     measured = np.array([row.cycles_at(base.clock_hz) for row in rows])
     groups = _groups(design)
@@ -151,26 +156,47 @@ def _fit_named(
     """Returns all figures, and the names of those that keep the base's value.
 
     Where rows do not tell the overhead from the work, or would make it negative, it is the base's,
-    or none where a row takes less than that.
+    or none where a row takes less than that. Waits for weights change with the instructions, as on
+    the base, where rows do not tell the two apart.
     """
-    start = np.array([float(getattr(kernels, name)) for name in names])
-    known = [i for i in range(len(names)) if design[:, i].any()]
-    work = [i for i in known if names[i] != OVERHEAD]
-    bare = np.where([name == OVERHEAD for name in names], 0.0, start)
-    for fitted, values in ((known, start), (work, start), (work, bare)):
-        held = [i for i in range(len(names)) if i not in fitted]
-        rest = measured - design[:, held] @ values[held]
-        scaled = design[:, fitted] / measured[:, None]
-        if not fitted or not (rest > 0).all() or not _is_determined(scaled):
+    known = [name for i, name in enumerate(names) if design[:, i].any()]
+    for basis, held in _attempts(len(measured), kernels, names, known):
+        rest = measured - design @ held
+        scaled = design @ basis / measured[:, None]
+        if not (rest > 0).all() or not _is_determined(scaled):
             continue
-        found = values.copy()
-        found[fitted] = _robust(scaled, rest / measured)
-        if (found[fitted] > 0).all():
-            return found, tuple(names[i] for i in held)
+        solution = _robust(scaled, rest / measured)
+        if (solution > 0).all():
+            kept = (name for name, value in zip(names, held, strict=True) if value)
+            return held + basis @ solution, tuple(kept)
     raise ConfigError(
-        "The rows do not tell the figures apart "
-        f"({', '.join(names[i] for i in known)}); vary kinds of layers, channels and lengths more."
+        f"The rows do not tell the figures apart ({', '.join(known)}); vary kinds of layers, "
+        "channels and lengths more."
     )
+
+
+def _attempts(
+    n_rows: int, kernels: KernelModel, names: Sequence[str], known: Sequence[str]
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yields what is fitted, the freest first: (basis of the figures, those that are held)."""
+    start = {name: float(getattr(kernels, name)) for name in names}
+    work = [name for name in known if name not in EXTRAS]
+    for is_tied, overhead in ((False, None), (False, start[OVERHEAD]), (True, None),
+                              (True, start[OVERHEAD]), (True, 0.0)):  # fmt: skip
+        if not is_tied and (WEIGHTS not in known or n_rows < MIN_ROWS_FOR_WEIGHTS):
+            continue
+        fitted = [{name: 1.0} for name in work]
+        if is_tied and WEIGHTS in known and work:
+            fitted[0][WEIGHTS] = start[WEIGHTS] / start[work[0]]
+        elif not is_tied:
+            fitted.append({WEIGHTS: 1.0})
+        held = {name: start[name] for name in names if name not in known}
+        if overhead is None:
+            fitted.append({OVERHEAD: 1.0})
+        else:
+            held[OVERHEAD] = overhead
+        basis = np.array([[unit.get(name, 0.0) for unit in fitted] for name in names])
+        yield basis, np.array([held.get(name, 0.0) for name in names])
 
 
 def _is_determined(scaled: Floats) -> bool:

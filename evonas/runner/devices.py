@@ -126,13 +126,26 @@ def show_lines(name_or_path: str) -> list[str]:
 
 
 def _kernel_lines(library: str, kernels: KernelModel) -> list[str]:
-    figures = [f"{name} {getattr(kernels, name):g}" for name in kernels.figures]
-    figures += [f"overhead {kernels.overhead_cycles:g} cycles an operator"]
     return [
-        f"kernels of {library}, model {kernels.model}: {', '.join(figures)}",
+        f"kernels of {library}, model {kernels.model}: {_figures(kernels)}",
         f"    {kernels.source}",
         f"    latency: {kernels.accuracy}",
     ]
+
+
+def _figures(kernels: KernelModel) -> str:
+    """Returns a model's figures: those it must state, then any other number that is not 0."""
+    numbers = {
+        field.name: getattr(kernels, field.name)
+        for field in dataclasses.fields(kernels)
+        if field.name not in ("error_median", "error_p95")
+    }
+    shown = [*kernels.figures, *sorted(set(numbers) - set(kernels.figures))]
+    return ", ".join(
+        f"{name} {numbers[name]:g}"
+        for name in shown
+        if isinstance(numbers[name], (int, float)) and numbers[name]
+    )
 
 
 _WORDS = {
@@ -208,12 +221,8 @@ def calibrate_device(
 
 def calibration_lines(found: Calibration, output: Path) -> list[str]:
     """Returns what `devices calibrate` prints."""
-    kernels = found.kernels
-    figures = ", ".join(
-        f"{name} {getattr(kernels, name):g}" for name in (*kernels.figures, "overhead_cycles")
-    )
     lines = [
-        f"{found.library}: {figures}",
+        f"{found.library}: {_figures(found.kernels)}",
         f"{found.n_rows} rows, {found.n_shapes} different shapes; error with each shape left out: "
         f"median {_percent(found.error_median)}, p95 {_percent(found.error_p95)} (the base as it "
         f"was: median {_percent(found.base_error_median)})",
