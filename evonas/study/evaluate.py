@@ -6,6 +6,7 @@ import os
 import signal
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -193,7 +194,25 @@ def _parallel(jobs: Sequence[Job], n_jobs: int) -> Iterator[Evaluation]:
     work = joblib.Parallel(
         n_jobs=n_jobs, backend="loky", return_as="generator_unordered", batch_size=1
     )
-    yield from work(joblib.delayed(run_job)(job) for job in jobs)
+    with _interrupts_held():
+        evaluations = work(joblib.delayed(run_job)(job) for job in jobs)
+    yield from evaluations
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Holds Ctrl-C back while workers start, which inherit that: the study's process alone answers.
+
+    One that is interrupted before it runs its first job would print a traceback.
+    """
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # on its start it lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _fresh_workers() -> None:

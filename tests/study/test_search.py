@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from evonas.config import StudyConfig
@@ -19,7 +21,7 @@ from evonas.errors import ConfigError, StoreError
 from evonas.pareto import non_dominated
 from evonas.runner.search import resume, search
 from evonas.study import loop
-from evonas.study.evaluate import Job, run_jobs, share
+from evonas.study.evaluate import Job, _fresh_workers, run_jobs, share
 from evonas.study.final import candidates, metric_on_test
 from evonas.study.store import Store
 from evonas.study.study import Study
@@ -241,6 +243,22 @@ def test_a_killed_worker_loses_nothing(finished, tmp_path, always):
         assert "died twice" in found[2].error
     else:
         assert found[2].metric == expected[2]
+
+
+def test_workers_are_deaf_to_ctrl_c_from_their_start(finished, tmp_path):
+    splits = load_splits("synthetic", {"train": 60, "test": 20, "shape": [2, 24]}, 0.25, 0)
+    share(splits, tmp_path)
+    _fresh_workers()
+    jobs = [_job(n, tmp_path, finished.problem.space.seed) for n in range(2)]
+    assert len(list(run_jobs(jobs, 2))) == 2
+    children = psutil.Process().children()
+    workers = [p for p in children if "popen_loky_posix" in " ".join(p.cmdline())]
+    assert workers
+    for worker in workers:
+        lines = Path(f"/proc/{worker.pid}/status").read_text().splitlines()
+        (blocked,) = (int(line.split()[1], 16) for line in lines if line.startswith("SigBlk"))
+        assert blocked & 1 << (signal.SIGINT - 1)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 def test_a_diverged_candidate_is_a_failed_row_and_the_search_goes_on(tmp_path):
