@@ -56,7 +56,9 @@ def layers_data(title: str, report: CostReport) -> LayersData:
     names = tuple(layer.name for layer in report.layers)
     return LayersData(
         title=title,
-        caption=textwrap.shorten(f"{report.kernel_library}: {report.accuracy}", _CAPTION, placeholder=" …"),
+        caption=textwrap.shorten(
+            f"{report.kernel_library}: {report.accuracy}", _CAPTION, placeholder=" …"
+        ),
         names=names,
         kinds=tuple(name.partition(" ")[0] for name in names),
         latency_s=tuple(layer.latency_s or 0.0 for layer in report.layers),
