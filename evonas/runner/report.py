@@ -66,7 +66,11 @@ def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
     ]
     shape = " × ".join(map(str, splits.input_shape))
     outputs = "a number" if splits.is_regression else f"{splits.num_outputs} classes"
-    counts = {state: sum(t.state == state for t in study.trials()) for state in _STATES}
+    trials = study.trials()
+    counts = {state: sum(t.state == state for t in trials) for state in _STATES}
+    complete = [t for t in trials if t.state == "complete"]
+    counts["beyond"] = sum(not problem.is_feasible(t.values) for t in complete)
+    counts["complete"] -= counts["beyond"]
     tried = ", ".join(f"{n} {_STATES[state]}" for state, n in counts.items() if n)
     device = problem.device
     kernels = KERNELS.get(costs.kernel_library, costs.kernel_library)
@@ -88,6 +92,7 @@ def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
 
 _STATES = {
     "complete": "feasible and evaluated",
+    "beyond": "trained and beyond a limit on the error",
     "infeasible": "beyond a limit and never trained",
     "failed": "failed",
     "waiting": "not trained",

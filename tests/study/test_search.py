@@ -17,8 +17,10 @@ import psutil
 import pytest
 
 from evonas.config import StudyConfig
+from evonas.console import closing_lines
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import non_dominated
+from evonas.plots.front import front_data
 from evonas.runner.search import resume, search
 from evonas.study import loop
 from evonas.study.evaluate import Job, _fresh_workers, run_jobs, share
@@ -290,6 +292,19 @@ def test_a_limit_that_no_candidate_met_is_said_with_the_nearest(tmp_path):
     config = _tiny(tmp_path, limits={"error": "0.01 %"})
     with pytest.raises(ConfigError, match=r"none of \d+ candidates .* nearest has error \d"):
         search(config)
+
+
+def test_a_trial_beyond_a_limit_on_the_error_is_not_called_feasible(tmp_path):
+    study = search(_tiny(tmp_path, limits={"error": 0.6}))
+    errors = [t.values["error"] for t in study.trials() if t.state == "complete"]
+    n_beyond = sum(error > 0.6 for error in errors)
+    assert 0 < n_beyond < len(errors)
+    data = front_data(study)
+    assert data.n_trials["complete"] == len(data.explored) == len(errors) - n_beyond
+    assert data.n_trials["infeasible"] == n_beyond
+    text = " ".join((study.directory / "report.md").read_text(encoding="utf-8").split())
+    assert f"{n_beyond} trained and beyond a limit on the error" in text
+    assert f"({len(data.explored)} feasible, 0 failed)" in closing_lines(study)[0]
 
 
 def test_costs_alone_are_searched_without_training(tmp_path):
