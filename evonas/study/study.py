@@ -121,6 +121,7 @@ class Study:
             raise StoreError(f"{folder}: cannot be written: {error.strerror}.") from None
         meta = {
             "fingerprint": objects.splits.fingerprint,
+            "config": config.fixed_digest,
             "metric": _metric_name(problem.metric),
             "loss": _name(loss),
             "smallest": smallest,
@@ -169,6 +170,11 @@ class Study:
             raise StoreError(
                 f"{folder}: the data changed since this study began (another fingerprint). "
                 "Restore the data, or start a new study in another folder."
+            )
+        if config.fixed_digest != store.meta("config"):
+            raise StoreError(
+                f"{path} changed since this study began; only its budget, n_jobs, compare_random, "
+                "name and dir may. Restore it, or start a new study in another folder."
             )
         return cls(config, folder, store, objects)
 
