@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from evonas.atomic import write_text
 from evonas.cost import cost_report
 from evonas.plots import PLOTS
 from evonas.plots.axes import readable
@@ -50,9 +51,7 @@ def write_report(study: Study) -> Path:
     ]
     lines = _separated([line for section in sections if section for line in [*section, ""]])
     path = study.directory / "report.md"
-    unfinished = path.with_suffix(".md.part")
-    unfinished.write_text("\n".join(lines), encoding="utf-8")
-    unfinished.replace(path)
+    write_text(path, "\n".join(lines))
     return path
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from evonas._version import __version__
 from evonas.arch.spec import ArchSpec
+from evonas.atomic import write_text
 from evonas.config import StudyConfig, read_toml, validate_table
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import Box, knee, non_dominated
@@ -116,7 +117,7 @@ class Study:
                     f"{path} is in the way: a study keeps its own config there. Move the file, or "
                     "choose another folder."
                 )
-            _write(path, config.to_toml())
+            write_text(path, config.to_toml())
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written: {error.strerror}.") from None
         meta = {
@@ -182,7 +183,7 @@ class Study:
         """Writes the config, as changed by overrides, back to the study's folder."""
         path = self.directory / "config.toml"
         if path.read_text(encoding="utf-8") != self.config.to_toml():
-            _write(path, self.config.to_toml())
+            write_text(path, self.config.to_toml())
 
     def trials(self) -> list[Trial]:
         """Returns all trials by number, with the values of their proxy training."""
@@ -328,13 +329,6 @@ class Study:
 def versions() -> dict[str, str]:
     """Returns the versions of evonas and of the packages that its results depend on."""
     return {"evonas": __version__} | {name: metadata.version(name) for name in RECORDED_PACKAGES}
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def _metric_name(metric: Metric) -> str:
