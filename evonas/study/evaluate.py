@@ -177,14 +177,25 @@ def run_jobs(jobs: Sequence[Job], n_jobs: int) -> Iterator[Evaluation]:
         return
     except _worker_deaths():
         pass
+    _fresh_workers()
     for job in left.values():
-        _fresh_workers()
+        yield _alone(job)
+
+
+def _alone(job: Job) -> Evaluation:
+    """Returns the evaluation of a job that shares its worker with no other.
+
+    It has two attempts: the pool may have been broken before it was this job's turn.
+    """
+    for _ in range(2):
         try:
-            yield from _parallel([job], 2)
+            (evaluation,) = _parallel([job], 2)
+            return evaluation
         except _worker_deaths():
-            text = "its worker process died twice (killed, out of memory or crashed)"
-            nan = float("nan")
-            yield _evaluation(job, TrainResult(nan, nan, 0.0, 0, 0.0, text))
+            _fresh_workers()
+    text = "its worker process died twice (killed, out of memory or crashed)"
+    nan = float("nan")
+    return _evaluation(job, TrainResult(nan, nan, 0.0, 0, 0.0, text))
 
 
 def _parallel(jobs: Sequence[Job], n_jobs: int) -> Iterator[Evaluation]:
