@@ -5,10 +5,12 @@ from __future__ import annotations
 from evonas.arch.graph import LoweredGraph, LoweredOp
 
 GATE_BUFFERS = 4
-"""Scratch buffers of one int16 a unit each, whichever kernels run: planned = measured with TFLite
-Micro's own. Its sources of 2024 ask for three with CMSIS-NN (kernels/cmsis_nn/
-unidirectional_sequence_lstm.cc <https://github.com/tensorflow/tflite-micro>): counted one too many
-there. Generated C and other runtimes are taken to hold the same."""
+"""Scratch buffers of one int16 a unit each: a measured arena holds in + out + 4 · 2 · hidden.
+
+TFLite Micro's sources of 2024 ask for three with CMSIS-NN (kernels/cmsis_nn/
+unidirectional_sequence_lstm.cc <https://github.com/tensorflow/tflite-micro>): with those it is one
+too many. Generated C and other runtimes are assumed to hold the same.
+"""
 
 SUM_BUFFERS = 8
 """Sums of each weight matrix's rows, one int32 a unit, that TFLite Micro computes at start-up for
