@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from evonas.arch.ops import (
+    LSTM,
     Activation,
     Add,
     BatchNorm,
@@ -160,6 +161,10 @@ class SpecBuilder:
     def dense(self, x: int, out_features: int, bias: bool = True) -> int:
         """Adds a fully connected layer."""
         return self.add_op(Dense(out_features, bias), x)
+
+    def lstm(self, x: int, hidden: int) -> int:
+        """Adds an LSTM that gives its whole sequence; last_step behind it takes the last state."""
+        return self.add_op(LSTM(hidden), x)
 
     def add(self, x: int, y: int) -> int:
         """Adds the element-wise sum of two nodes."""

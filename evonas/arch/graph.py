@@ -15,6 +15,7 @@ Kind = Literal[
     "conv",
     "depthwise",
     "dense",
+    "lstm",
     "scale",
     "add",
     "average_pool",
@@ -64,8 +65,8 @@ class LoweredOp:
         activation: "relu" or "relu6" where one is fused into it, or where it is one.
         weights: Number of weights.
         biases: Number of biases.
-        macs: Multiply-accumulates of convolutions and dense layers, taps on zeros included; 0 for
-            all others.
+        macs: Multiply-accumulates of convolutions, dense layers and LSTMs, taps on zeros included;
+            0 for all others.
     """
 
     kind: Kind
@@ -89,8 +90,8 @@ class LoweredOp:
 
     @property
     def scaled_channels(self) -> int:
-        """Channels with a quantisation of their own; a dense layer has one for all of its own."""
-        return 0 if self.kind == "dense" else self.biases
+        """Channels with a quantisation of their own; a dense layer and an LSTM have none."""
+        return 0 if self.kind in ("dense", "lstm") else self.biases
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ between a spec and its lowered graph:
   input that is flat already it is nothing.
 - A global average is an average pooling over all positions, the last step a STRIDED_SLICE.
 - Every convolution and dense layer has one bias a channel.
+- An LSTM is one fused UNIDIRECTIONAL_SEQUENCE_LSTM from the whole sequence to the whole sequence,
+  with one bias a gate and unit. It has three axes where convolutions have four; the RESHAPE that a
+  file may need between them is not counted.
 
 evonas.arch.graph holds what comes out.
 """
@@ -29,6 +32,7 @@ from typing import Any
 from evonas.arch.builder import same_padding
 from evonas.arch.graph import NO_PADS, Kind, LoweredGraph, LoweredOp, LoweredTensor
 from evonas.arch.ops import (
+    LSTM,
     Activation,
     Add,
     BatchNorm,
@@ -169,6 +173,14 @@ def _lower_dense(state: _Lowering, index: int, op: Any) -> int:
     return state.add_op("dense", (source,), (op.out_features,), index, **fields)
 
 
+def _lower_lstm(state: _Lowering, index: int, op: Any) -> int:
+    (source,) = state.input_tensors(index)
+    height, steps, c_in = state.tensors[source].shape
+    weights = 4 * op.hidden * (c_in + op.hidden)
+    fields = {"weights": weights, "biases": 4 * op.hidden, "macs": steps * weights}
+    return state.add_op("lstm", (source,), (height, steps, op.hidden), index, **fields)
+
+
 def _lower_batch_norm(state: _Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     (before,) = state.spec.nodes[index].inputs
@@ -234,6 +246,7 @@ LOWERINGS: dict[type[Op], Callable[[_Lowering, int, Any], int]] = {
     Input: _lower_input,
     Conv: _lower_conv,
     Dense: _lower_dense,
+    LSTM: _lower_lstm,
     BatchNorm: _lower_batch_norm,
     Activation: _lower_activation,
     Pool: _lower_pool,

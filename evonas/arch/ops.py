@@ -128,6 +128,29 @@ class Dense:
 
 
 @dataclass(frozen=True)
+class LSTM:
+    """A long short-term memory over a 1-D signal, forwards from a state of zeros.
+
+    Gates and cell are those of torch.nn.LSTM: one layer, no peepholes, no projection.
+
+    Attributes:
+        hidden: Number of units.
+    """
+
+    n_inputs: ClassVar[int] = 1
+    hidden: int
+
+    def output_shape(self, x: Shape) -> Shape:
+        """Returns (hidden, length), the whole sequence, for an input (channels, length)."""
+        if len(x) != 2 or self.hidden < 1:
+            raise SpecError(
+                f"LSTM: expected a shape (channels, length) and positive hidden, got {x} and "
+                f"{self.hidden}."
+            )
+        return (self.hidden, x[1])
+
+
+@dataclass(frozen=True)
 class BatchNorm:
     """Batch normalisation over the first axis, with scale and shift."""
 
@@ -240,6 +263,7 @@ Op = (
     Input
     | Conv
     | Dense
+    | LSTM
     | BatchNorm
     | Activation
     | Pool
@@ -255,6 +279,7 @@ OPS: dict[str, type[Op]] = {
         Input,
         Conv,
         Dense,
+        LSTM,
         BatchNorm,
         Activation,
         Pool,

@@ -8,6 +8,7 @@ from typing import Any
 
 from evonas.arch.lower import lower
 from evonas.arch.ops import (
+    LSTM,
     Activation,
     Add,
     BatchNorm,
@@ -28,9 +29,9 @@ from evonas.errors import UnsupportedOpError
 def count_params(spec: ArchSpec) -> int:
     """Returns the number of parameters of the deployed network.
 
-    Weights, one bias a channel of every convolution and dense layer, and two numbers a channel for
-    a batch norm that cannot be folded (evonas.arch.lower says which). Scales and zero points of the
-    quantisation are not counted.
+    Weights, one bias a channel of every convolution and dense layer, one a unit of each of an
+    LSTM's four gates, and two numbers a channel for a batch norm that cannot be folded
+    (evonas.arch.lower says which). Scales and zero points of the quantisation are not counted.
 
     Raises:
         UnsupportedOpError: The spec holds an operator without a lowering.
@@ -41,8 +42,9 @@ def count_params(spec: ArchSpec) -> int:
 def count_macs(spec: ArchSpec) -> int:
     """Returns the multiply-accumulates of one inference of the deployed network.
 
-    Convolutions and dense layers only, taps on zero padding included, biases not: half of what
-    PyTorch's FlopCounterMode counts on the meta device.
+    Convolutions, dense layers and the matrices of LSTMs only (4 h (h + d) a step), taps on zero
+    padding included, biases not: half of what PyTorch's FlopCounterMode counts on the meta device
+    (of an LSTM it counts nothing on a CPU).
 
     Raises:
         UnsupportedOpError: The spec holds an operator without a lowering.
@@ -53,8 +55,9 @@ def count_macs(spec: ArchSpec) -> int:
 def training_params(spec: ArchSpec) -> int:
     """Returns the number of parameters of the modules that are trained.
 
-    Weights, the biases that the spec's layers train, and scale and shift of every batch norm: what
-    most papers print. Running statistics are not counted.
+    Weights, the biases that the spec's layers train (two vectors for the gates of an LSTM, as in
+    torch.nn.LSTM), and scale and shift of every batch norm: what most papers print. Running
+    statistics are not counted.
 
     Raises:
         UnsupportedOpError: The spec holds an operator that this count does not know.
@@ -82,6 +85,12 @@ def _dense(op: Any, x: Shape) -> int:
     return weights + (op.out_features if op.bias else 0)
 
 
+def _lstm(op: Any, x: Shape) -> int:
+    weights: int = 4 * op.hidden * (x[0] + op.hidden)
+    biases: int = 2 * 4 * op.hidden
+    return weights + biases
+
+
 def _batch_norm(op: Any, x: Shape) -> int:
     return 2 * x[0]
 
@@ -90,6 +99,7 @@ TRAINING_PARAMS: dict[type[Op], Callable[..., int]] = {
     Input: _none,
     Conv: _conv,
     Dense: _dense,
+    LSTM: _lstm,
     BatchNorm: _batch_norm,
     Activation: _none,
     Pool: _none,

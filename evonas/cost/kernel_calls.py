@@ -125,6 +125,7 @@ KINDS = {
     "depthwise": "depthwise",
     "scale": "depthwise",
     "dense": "dense",
+    "lstm": "lstm",
     "add": "add",
     "relu": "add",
     "average_pool": "average_pool",

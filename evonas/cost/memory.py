@@ -7,9 +7,10 @@ import math
 from evonas.arch.graph import LoweredGraph
 from evonas.arch.lower import lower
 from evonas.arch.spec import ArchSpec
-from evonas.cost.arena import ArenaPlan, Buffer, plan_greedy, plan_offline
+from evonas.cost.arena import ALIGNMENT, ArenaPlan, Buffer, plan_greedy, plan_offline
+from evonas.cost.lstm import state_tensors, sum_buffers
 from evonas.cost.runtimes import Runtime, load_runtime
-from evonas.cost.scratch import scratch_bytes
+from evonas.cost.scratch import scratch_buffers
 from evonas.cost.stream import stream_step
 
 TAIL_BYTES = 436
@@ -21,6 +22,7 @@ TAIL_BYTES_PER_OP = {
     "add": 120,
     "relu": 92,
     "average_pool": 148,
+    "lstm": 1000,
 }
 TAIL_BYTES_PER_OTHER_OP = 128
 """Tail of TFLite Micro's arena on 32-bit cores: its own structures, which outlive an inference.
@@ -28,7 +30,8 @@ TAIL_BYTES_PER_OTHER_OP = 128
 Single convolutions on Cortex-M4 and M33 boards (mcu_layer_cycles.csv, MicroNAS, King et al. 2025)
 use exactly head + 612 + 8 bytes a channel in 2910 of 3141 rows; the bytes of each kind of operator
 are what whole networks of 18 to 168 operators on a Cortex-M33 (nrf5340_sample.csv) use beside their
-heads, rounded to 4. Other kinds: assumed.
+heads, rounded to 4. Other kinds: assumed; of an LSTM from the size of its kernel's structures
+(about 800 bytes with CMSIS-NN's) and of 15 tensors. Its state and sums of weights come on top.
 """
 
 INTERPRETER_BYTES = 512
@@ -55,9 +58,7 @@ def arena_buffers(graph: LoweredGraph, scratch: bool = True) -> tuple[Buffer, ..
         first[op.output] = last[op.output] = step
         for source in op.inputs:
             last[source] = step
-        n_bytes = scratch_bytes(graph, op) if scratch else 0
-        if n_bytes:
-            extra.append(Buffer(n_bytes, step, step))
+        extra += (Buffer(n, step, step) for n in scratch_buffers(graph, op, scratch))
     last[graph.output] = len(graph.ops)
     tensors = (Buffer(t.n_bytes, f, s) for t, f, s in zip(graph.tensors, first, last, strict=True))
     return (*tensors, *extra)
@@ -90,15 +91,29 @@ def arena_head_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
 def runtime_ram_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
     """Returns the RAM of a runtime beside tensors and scratch.
 
-    Of TFLite Micro its arena's tail and the interpreter; of others a constant of their own.
+    Of TFLite Micro its arena's tail and the interpreter; of others a constant of their own. The
+    state of LSTMs is among it, but for a network that runs step by step: stream_step counts it.
     """
     if runtime.name not in INTERPRETED:
-        return runtime.ram_bytes
-    tail = TAIL_BYTES + INTERPRETER_BYTES
+        return runtime.ram_bytes + _kept_bytes(graph, runtime, alignment=1)
+    tail = TAIL_BYTES + INTERPRETER_BYTES + _kept_bytes(graph, runtime, ALIGNMENT)
     for op in graph.ops:
         tail += TAIL_BYTES_PER_OP.get(op.kind, TAIL_BYTES_PER_OTHER_OP)
         tail += TAIL_BYTES_PER_CHANNEL * op.scaled_channels
     return tail
+
+
+def _kept_bytes(graph: LoweredGraph, runtime: Runtime, alignment: int) -> int:
+    """Returns what LSTMs keep between inferences, in bytes."""
+    if runtime.planner == "step":
+        return 0
+    total = 0
+    for op in graph.ops:
+        if op.kind == "lstm":
+            sums = sum_buffers(graph, op) if runtime.scratch else ()
+            parts = (*state_tensors(graph, op), *sums)
+            total += sum(-(-n // alignment) * alignment for n in parts)
+    return total
 
 
 def graph_ram_bytes(graph: LoweredGraph, runtime: Runtime) -> int:

@@ -16,7 +16,7 @@ from evonas.arch.graph import LoweredGraph
 from evonas.arch.lower import lower
 from evonas.arch.spec import ArchSpec, Node
 from evonas.cost.arena import ALIGNMENT
-from evonas.cost.scratch import scratch_bytes
+from evonas.cost.scratch import scratch_buffers
 
 MAX_SETS = 50_000
 """Sets of executed operators that are looked at before the search becomes a beam. 100 of 100 random
@@ -94,8 +94,7 @@ class _Steps:
                 self.padded[step] = self.sizes[op.output]
             if not self.reads[step]:
                 self.reads[step] = tuple(dict.fromkeys(op.inputs))
-            if scratch:
-                self.scratch[step] += _aligned(scratch_bytes(graph, op))
+            self.scratch[step] += sum(map(_aligned, scratch_buffers(graph, op, scratch)))
             self.writes[step] = op.output
         for step, tensors in enumerate(self.reads):
             for tensor in tensors:

@@ -21,7 +21,7 @@ from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.arch.lower import lower
 from evonas.arch.spec import ArchSpec
 from evonas.cost.arena import ALIGNMENT
-from evonas.cost.scratch import scratch_bytes
+from evonas.cost.scratch import scratch_buffers
 
 Widths = tuple[int, ...]
 Write = Callable[[Widths], ArchSpec]
@@ -156,8 +156,8 @@ class RelaxedNetwork:
         steps = []
         for step, alive in enumerate(_alive(graph)):
             buffers = [sizes[index] for index in alive]
-            if scratch and step:
-                cost = partial(_of_op, _scratch, step - 1)
+            if step:
+                cost = partial(_of_op, partial(_scratch, scratch), step - 1)
                 buffers.append(self._interpolated(cost, axes.of_ops[step - 1], floors, widths))
             steps.append(_total(buffers, len(widths)))
         return max(steps, key=lambda live: live.value)
@@ -228,8 +228,8 @@ def _of_op(cost: LayerCost, step: int, graph: LoweredGraph) -> float:
     return cost(graph, graph.ops[step])
 
 
-def _scratch(graph: LoweredGraph, op: LoweredOp) -> float:
-    return _aligned(scratch_bytes(graph, op))
+def _scratch(cmsis_nn: bool, graph: LoweredGraph, op: LoweredOp) -> float:
+    return sum(map(_aligned, scratch_buffers(graph, op, cmsis_nn)))
 
 
 def _tensor_bytes(index: int, graph: LoweredGraph) -> float:

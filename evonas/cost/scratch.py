@@ -1,10 +1,25 @@
-"""Scratch buffers that CMSIS-NN's int8 kernels ask for while they run."""
+"""Scratch buffers that int8 kernels ask for while they run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
+from evonas.cost.lstm import gate_buffers
+
+
+def scratch_buffers(graph: LoweredGraph, op: LoweredOp, cmsis_nn: bool = True) -> tuple[int, ...]:
+    """Returns the sizes in bytes of the buffers that an operator needs while it runs.
+
+    Args:
+        graph: The deployed network.
+        op: One of its operators.
+        cmsis_nn: Whether the kernels are CMSIS-NN's; the gates of an LSTM need theirs with any.
+    """
+    if op.kind == "lstm":
+        return gate_buffers(graph, op)
+    n_bytes = scratch_bytes(graph, op) if cmsis_nn else 0
+    return (n_bytes,) if n_bytes else ()
 
 
 def scratch_bytes(graph: LoweredGraph, op: LoweredOp) -> int:

@@ -1,8 +1,8 @@
 """One step of a stream: what a temporal network holds when samples come one at a time.
 
 A window of k taps and dilation d needs the (k - 1) · d positions before the present one: they stay
-in a ring buffer from step to step. All other tensors hold one position. Only what reaches into the
-past can run so; a window that looks ahead is refused.
+in a ring buffer from step to step, as an LSTM's state does. All other tensors hold one position.
+Only what reaches into the past can run so; a window that looks ahead is refused.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.cost.arena import Buffer, plan_offline
+from evonas.cost.lstm import gate_buffers, state_tensors
 from evonas.errors import UnsupportedOpError
 
 WINDOWS = ("conv", "depthwise", "average_pool", "max_pool")
@@ -24,7 +25,7 @@ class StreamStep:
     """RAM of a network that runs step by step.
 
     Attributes:
-        state_bytes: Ring buffers, alive between steps.
+        state_bytes: Ring buffers and states, alive between steps.
         frame_bytes: Tensors of one step, planned by their lifetimes; the input sample among them.
     """
 
@@ -41,7 +42,8 @@ def stream_step(graph: LoweredGraph) -> StreamStep:
     """Returns what a deployed temporal network holds as int8 when it runs step by step.
 
     A convolution or pooling has (taps - 1) · dilation · input channels of state, a global average
-    and a flattening all positions but the present one. Layers behind a stride run at every second,
+    and a flattening all positions but the present one, an LSTM h (int8) and c (int16), and while it
+    runs its gates. Layers behind a stride run at every second,
     third, ... step. The present positions of all tensors share one arena.
 
     Raises:
@@ -53,6 +55,7 @@ def stream_step(graph: LoweredGraph) -> StreamStep:
     state = 0
     present = list(range(len(graph.tensors)))
     first, last = {0: 0}, {0: 0}
+    gates: list[Buffer] = []
     for step, op in enumerate(graph.ops, start=1):
         source = present[op.inputs[0]]
         if op.kind in ALIASES:
@@ -60,12 +63,14 @@ def stream_step(graph: LoweredGraph) -> StreamStep:
             present[op.output] = source
             continue
         state += _state_bytes(graph, op)
+        if op.kind == "lstm":
+            gates += (Buffer(n, step, step) for n in gate_buffers(graph, op))
         first[op.output] = last[op.output] = step
         for tensor in op.inputs:
             last[present[tensor]] = step
     last[present[graph.output]] = len(graph.ops)
     frames = [Buffer(graph.tensors[t].shape[-1], first[t], last[t]) for t in first]
-    return StreamStep(state, plan_offline(_flat(graph, frames, list(first))).head_bytes)
+    return StreamStep(state, plan_offline([*_flat(graph, frames, list(first)), *gates]).head_bytes)
 
 
 def _flat(graph: LoweredGraph, frames: list[Buffer], tensors: list[int]) -> list[Buffer]:
@@ -89,6 +94,8 @@ def _state_bytes(graph: LoweredGraph, op: LoweredOp) -> int:
     shape = graph.tensors[op.inputs[0]].shape
     if op.kind == "reshape":
         return (shape[1] - 1) * shape[2]
+    if op.kind == "lstm":
+        return sum(state_tensors(graph, op))
     if op.kind not in WINDOWS:
         return 0
     if any(map(any, op.pads)):

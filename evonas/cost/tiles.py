@@ -10,12 +10,22 @@ from collections.abc import Callable
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.cost.kernel_calls import Sizes, sizes
+from evonas.errors import UnsupportedOpError
 
 N_CORES = 8
 
 
 def tile_cycles(graph: LoweredGraph, op: LoweredOp) -> float | None:
-    """Returns the cycles of an operator; None for one that the formula does not know."""
+    """Returns the cycles of an operator; None for one whose cycles a stand-in gives.
+
+    Raises:
+        UnsupportedOpError: It is an LSTM: there is no formula, and nothing stands in for one.
+    """
+    if op.kind == "lstm":
+        raise UnsupportedOpError(
+            f"Node {op.node}: GAP8's published tile formula knows no LSTM, so it has no latency "
+            "there. Choose another device, or a network of convolutions."
+        )
     formula = FORMULAS.get(op.kind)
     if formula is None:
         return None

@@ -11,8 +11,8 @@ def weight_bytes_read(call: KernelCall, cache_bytes: int = 0) -> float:
     """Returns how many bytes of weights a kernel call fetches from flash.
 
     A convolution goes through all of its weights once for every two output positions, a depthwise
-    one once for each, a dense layer once. What a cache of the core holds is fetched once only: of
-    weights that exceed it, the share that fits.
+    one once for each, a dense layer once, an LSTM once a step. What a cache of the core holds is
+    fetched once only: of weights that exceed it, the share that fits.
 
     Args:
         call: The call.
@@ -21,8 +21,7 @@ def weight_bytes_read(call: KernelCall, cache_bytes: int = 0) -> float:
     rule = PASSES.get(call.kind)
     if rule is None:
         return 0.0
-    channels_in = 1 if call.kind == "depthwise" else call.input[2]
-    weights = call.taps * channels_in * call.output[2]
+    weights = call.macs // call.positions
     missed = max(0.0, 1 - cache_bytes / weights)
     return weights * (1 + (rule(call) - 1) * missed)
 
@@ -31,5 +30,6 @@ PASSES: dict[str, Callable[[KernelCall], int]] = {
     "conv": lambda call: -(-call.positions // 2),
     "depthwise": lambda call: call.positions,
     "dense": lambda call: 1,
+    "lstm": lambda call: call.positions,
 }
 """How often a kernel goes through its weights."""

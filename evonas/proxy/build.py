@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from evonas.arch.ops import (
+    LSTM,
     Activation,
     Add,
     BatchNorm,
@@ -37,6 +38,7 @@ from evonas.proxy.weights import (
     folded_norms,
     initial_weights,
     kernel_shape,
+    lstm_shapes,
 )
 
 MOMENTUM = 0.1
@@ -48,7 +50,8 @@ class Network(nn.Module):
 
     Args:
         spec: The network.
-        deployed: Whether foldable batch norms are left out and every Conv and Dense has a bias.
+        deployed: Whether foldable batch norms are left out and every Conv and Dense has a bias
+            and every LSTM one alone.
     """
 
     def __init__(self, spec: ArchSpec, deployed: bool = False) -> None:
@@ -121,6 +124,29 @@ class _Dense(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.linear(x, self.weight, self.bias)
+
+
+class _LSTM(nn.Module):
+    """torch.nn.LSTM on an image of height 1, deployed with one bias a gate instead of two."""
+
+    def __init__(self, op: LSTM, x: Shape, deployed: bool) -> None:
+        super().__init__()
+        self._hidden = op.hidden
+        self._names = tuple(lstm_shapes(op, x, deployed))
+        for name, shape in lstm_shapes(op, x, deployed).items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        sequence = x[:, :, 0].transpose(1, 2)  # (batch, time, channels)
+        weights: list[Tensor] = [self.get_parameter(name) for name in self._names]
+        if len(weights) == 3:
+            weights.append(torch.zeros_like(weights[2]))  # torch.lstm expects two biases
+        zeros = x.new_zeros(1, len(x), self._hidden)
+        # biased, 1 layer, no dropout, one direction, batch first
+        y, _, _ = torch.lstm(
+            sequence, (zeros, zeros), weights, True, 1, 0.0, self.training, False, True
+        )
+        return y.transpose(1, 2).unsqueeze(2)  # (batch, hidden, 1, time)
 
 
 class _BatchNorm(nn.Module):
@@ -201,6 +227,7 @@ LAYERS: dict[type, Callable[[Any, tuple[Shape, ...], bool], nn.Module]] = {
     Input: lambda op, shapes, deployed: _Input(),
     Conv: lambda op, shapes, deployed: _Conv(op, shapes[0], op.bias or deployed),
     Dense: lambda op, shapes, deployed: _Dense(op, shapes[0], op.bias or deployed),
+    LSTM: lambda op, shapes, deployed: _LSTM(op, shapes[0], deployed),
     BatchNorm: lambda op, shapes, deployed: _BatchNorm(shapes[0][0]),
     Activation: lambda op, shapes, deployed: _Function(_ACTIVATIONS[op.function]),
     Pool: lambda op, shapes, deployed: _Pool(op),
@@ -229,8 +256,8 @@ def build(spec: ArchSpec, deployed: bool = False, seed: int = 0) -> Network:
 
     Args:
         spec: The network.
-        deployed: Batch norms folded where they can be, a bias on every Conv and Dense, as the
-            costs count it.
+        deployed: Batch norms folded where they can be, a bias on every Conv and Dense and one on
+            every LSTM, as the costs count it.
         seed: Of the initial weights.
 
     Raises:

@@ -3,7 +3,10 @@
 Names are those of the torch module's state dict: "node3.weight" belongs to node 3 of the spec.
 A Conv has weight (out_channels, in_channels / groups, height, width), with height 1 for a 1-D
 signal, and bias (out_channels,); a Dense has weight (out_features, in_features) and bias
-(out_features,); a BatchNorm has weight, bias, running_mean and running_var, each (channels,).
+(out_features,); an LSTM has weight_ih (4 * hidden, channels), weight_hh (4 * hidden, hidden),
+bias_ih and bias_hh (4 * hidden,), the gates as in torch.nn.LSTM (input, forget, cell, output), and
+deployed the sum of its biases as one bias; a BatchNorm has weight, bias, running_mean and
+running_var, each (channels,).
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evonas.arch.ops import BatchNorm, Conv, Dense, Shape
+from evonas.arch.ops import LSTM, BatchNorm, Conv, Dense, Shape
 from evonas.arch.spec import ArchSpec
 from evonas.proxy.batches import INITIAL, generator
 
@@ -33,11 +36,19 @@ def kernel_shape(op: Conv | Dense, x: Shape) -> Shape:
     return (op.out_channels, x[0] // op.groups, *ones, *op.kernel)
 
 
+def lstm_shapes(op: LSTM, x: Shape, deployed: bool = False) -> dict[str, Shape]:
+    """Returns the shapes of the weights of an LSTM that reads a tensor of shape x, by name."""
+    gates = 4 * op.hidden
+    biases = ("bias",) if deployed else ("bias_ih", "bias_hh")
+    kernels = {"weight_ih": (gates, x[0]), "weight_hh": (gates, op.hidden)}
+    return {**kernels, **dict.fromkeys(biases, (gates,))}
+
+
 def initial_weights(spec: ArchSpec, seed: int) -> Weights:
     """Returns the weights that a training starts from, float32, a function of spec and seed alone.
 
-    Kernels, matrices and their biases are uniform in +-1 / sqrt(fan_in), as PyTorch's own layers
-    start; batch norms start as the identity.
+    Kernels, matrices and their biases are uniform in +-1 / sqrt(fan_in), those of an LSTM in
+    +-1 / sqrt(hidden), as PyTorch's own layers start; batch norms start as the identity.
     """
     rng = generator(seed, INITIAL)
     weights: Weights = {}
@@ -49,6 +60,10 @@ def initial_weights(spec: ArchSpec, seed: int) -> Weights:
             weights[f"{name}.weight"] = rng.uniform(-bound, bound, shape).astype(np.float32)
             if op.bias:
                 weights[f"{name}.bias"] = rng.uniform(-bound, bound, shape[0]).astype(np.float32)
+        elif isinstance(op, LSTM):
+            bound = 1 / math.sqrt(op.hidden)
+            for part, shape in lstm_shapes(op, spec.shapes[node.inputs[0]]).items():
+                weights[f"{name}.{part}"] = rng.uniform(-bound, bound, shape).astype(np.float32)
         elif isinstance(op, BatchNorm):
             channels = spec.shapes[index][0]
             for part in ("weight", "running_var"):
@@ -74,7 +89,7 @@ def folded_norms(spec: ArchSpec) -> dict[int, int]:
 
 
 def fold(spec: ArchSpec, weights: Weights) -> Weights:
-    """Returns the deployed network's weights: batch norms folded, a bias on every Conv and Dense.
+    """Returns the deployed network's weights: batch norms folded, one bias on every layer.
 
     The outputs are those of the trained network in evaluation mode. Computed in float64, returned
     in the type of each kernel.
@@ -94,6 +109,10 @@ def fold(spec: ArchSpec, weights: Weights) -> Weights:
             wide = gain.reshape(-1, *(1,) * (kernel.ndim - 1)) * kernel
             folded[f"{name}.weight"] = wide.astype(kernel.dtype)
             folded[f"{name}.bias"] = (gain * bias + shift).astype(kernel.dtype)
+        elif isinstance(node.op, LSTM):
+            for part in ("weight_ih", "weight_hh"):
+                folded[f"{name}.{part}"] = weights[f"{name}.{part}"]
+            folded[f"{name}.bias"] = weights[f"{name}.bias_ih"] + weights[f"{name}.bias_hh"]
         elif index not in norm_after.values():
             prefix = f"{name}."
             folded |= {key: array for key, array in weights.items() if key.startswith(prefix)}

@@ -24,7 +24,7 @@ class Advice(NamedTuple):
     """A warning.
 
     Attributes:
-        code: What it is of, for programs: "ram", "flash", "tier", "dilation" or "channels".
+        code: What it is of, for programs: "ram", "flash", "tier", "dilation", "channels" or "lstm".
         text: One sentence.
     """
 
@@ -47,6 +47,8 @@ def advice(
     kernels = device.kernels.get(report.kernel_library)
     if isinstance(kernels, InstructionKernels):
         found += [*_dilation(graph, device, kernels), *_channels(graph, device, kernels)]
+    elif kernels is not None:
+        found += _gates(graph)
     return found
 
 
@@ -90,6 +92,16 @@ def _dilation(graph: LoweredGraph, device: Device, kernels: KernelModel) -> Iter
         f"{_time(now, device)}, without dilation {_time(dense, device)} by the model "
         f"({now / dense:.1f} times).",
     )
+
+
+def _gates(graph: LoweredGraph) -> Iterator[Advice]:
+    names = ", ".join(f"lstm {op.node}" for op in graph.ops if op.kind == "lstm")
+    if names:
+        yield Advice(
+            "lstm",
+            f"the latency counts the matrices of {names} alone, not what its gates do element by "
+            "element: a lower bound.",
+        )
 
 
 def _channels(graph: LoweredGraph, device: Device, kernels: KernelModel) -> Iterator[Advice]:

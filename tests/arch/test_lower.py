@@ -29,6 +29,27 @@ def test_an_operator_without_a_lowering_raises(builder, monkeypatch):
         lower(spec)
 
 
+def test_an_lstm_is_one_operator_from_sequence_to_sequence(builder):
+    x = builder.input((6, 32))
+    spec = builder.finish(builder.relu(builder.batch_norm(builder.lstm(x, 16))))
+
+    graph = lower(spec)
+
+    lstm, scale = graph.ops  # neither the norm nor the ReLU goes into the LSTM
+    assert (lstm.kind, scale.kind, scale.activation) == ("lstm", "scale", "relu")
+    assert graph.tensors[lstm.output].shape == (1, 32, 16)
+    assert (lstm.weights, lstm.biases, lstm.scaled_channels) == (4 * 16 * 22, 4 * 16, 0)
+    assert ArchSpec.from_json(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(("shape", "hidden"), [((6,), 16), ((3, 8, 8), 16), ((6, 32), 0)])
+def test_an_lstm_reads_a_signal_and_has_a_unit(builder, shape, hidden):
+    x = builder.input(shape)
+
+    with pytest.raises(SpecError, match=r"LSTM: expected a shape \(channels, length\)"):
+        builder.lstm(x, hidden)
+
+
 def test_a_causal_convolution_becomes_a_pad_and_a_convolution(builder):
     x = builder.input((4, 64))
     spec = builder.finish(builder.conv1d(x, 8, kernel=3, dilation=2, padding="causal"))

@@ -54,10 +54,14 @@ def _pool(rng: np.random.Generator, b: SpecBuilder, x: int) -> int:
     return b.pool(x, kind) if b.shape(x)[1] >= 2 else x
 
 
+def _lstm(rng: np.random.Generator, b: SpecBuilder, x: int) -> int:
+    return _norm_and_relu(rng, b, b.lstm(x, int(rng.integers(1, 20))))
+
+
 def random_spec(rng: np.random.Generator) -> ArchSpec:
     b = SpecBuilder()
     x = b.input((int(rng.integers(1, 9)), int(rng.integers(8, 150))))
-    parts = (_conv, _conv, _residual, _pool)
+    parts = (_conv, _conv, _residual, _pool, _lstm)
     for index in rng.integers(len(parts), size=rng.integers(1, 9)):
         x = parts[index](rng, b, x)
     heads = (b.flatten, b.global_average_pool, b.last_step)

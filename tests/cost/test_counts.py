@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from evonas.arch.ops import OPS, BatchNorm, Conv, Dense
+from evonas.arch.ops import LSTM, OPS, BatchNorm, Conv, Dense
 from evonas.cost import count_macs, count_params, training_params
 from evonas.cost.counts import TRAINING_PARAMS
 from evonas.errors import UnsupportedOpError
@@ -52,6 +52,10 @@ def test_counts_of_random_networks_follow_from_their_nodes(random_specs):
                 macs += taps * math.prod(shape)
             elif isinstance(node.op, Dense):
                 macs += spec.shapes[node.inputs[0]][0] * shape[0]
+            elif isinstance(node.op, LSTM):
+                (source,) = node.inputs
+                macs += 4 * math.prod(shape) * (spec.shapes[source][0] + shape[0])
+                biases -= 4 * shape[0]  # deployed one vector a gate, trained two
             elif isinstance(node.op, BatchNorm):
                 (source,) = node.inputs
                 before = spec.nodes[source].op

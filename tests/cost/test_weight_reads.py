@@ -15,6 +15,13 @@ def test_a_dense_layer_fetches_them_once_and_a_depthwise_one_at_each_position():
     assert weight_bytes_read(KernelCall("depthwise", (5, 5, 6), (5, 5, 6), (3, 3))) == 9 * 6 * 25
 
 
+def test_an_lstm_fetches_them_at_each_step():
+    call = KernelCall("lstm", (1, 32, 6), (1, 32, 16))
+
+    assert weight_bytes_read(call) == 32 * 4 * 16 * 22
+    assert weight_bytes_read(call, 10**6) == 4 * 16 * 22
+
+
 def test_weights_that_a_cache_holds_are_fetched_once():
     call = KernelCall("conv", (1, 8, 4), (1, 8, 8), (1, 1))
 

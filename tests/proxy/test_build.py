@@ -6,6 +6,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from evonas.arch import SpecBuilder
 from evonas.arch.ops import OPS
+from evonas.cost import count_macs, count_params, training_params
 from evonas.errors import SpecError, UnsupportedOpError
 from evonas.proxy import build as build_module
 from evonas.proxy.build import LAYERS, Network, build, load_weights, read_weights
@@ -127,6 +128,41 @@ def test_the_deployed_network_has_the_counted_params_and_macs():
     # conv 3*4*5 + 4, norm after ReLU 2*4, depthwise 4*3 + 4, dense of 4 * 9 inputs 36*2 + 2
     assert sum(p.numel() for p in model.parameters()) == 64 + 8 + 16 + 74
     assert counter.get_total_flops() / 2 == 20 * 60 + 9 * 12 + 72
+
+
+def an_lstm():
+    b = SpecBuilder()
+    x = b.conv1d(b.input((3, 32)), 6, kernel=3, padding="causal", bias=False)
+    return b.finish(b.dense(b.last_step(b.lstm(b.batch_norm(x), 16)), 2))
+
+
+def test_an_lstm_equals_torchs_own():
+    b = SpecBuilder()
+    spec = b.finish(b.lstm(b.input((6, 32)), 16))
+    own = nn.LSTM(6, 16, batch_first=True)
+    model = build(spec)
+    own.load_state_dict(
+        {f"{k.removeprefix('node1.')}_l0": v for k, v in model.state_dict().items()}
+    )
+    x = torch.randn(4, 6, 32, generator=torch.Generator().manual_seed(0))
+
+    expected, _ = own(x.transpose(1, 2))
+
+    assert sum(p.numel() for p in model.parameters()) == training_params(spec) == 1536
+    torch.testing.assert_close(model(x)[:, :, 0], expected.transpose(1, 2))
+
+
+def test_a_deployed_lstm_has_the_counted_params_and_macs():
+    spec = an_lstm()
+    with torch.device("meta"):
+        model = build(spec, deployed=True)
+        counter = FlopCounterMode(display=False)
+        with counter:
+            model(torch.empty(1, 3, 32))
+
+    # conv 3*6*3 + 6, LSTM 4*16*22 + 4*16, dense 16*2 + 2
+    assert sum(p.numel() for p in model.parameters()) == count_params(spec) == 60 + 1472 + 34
+    assert counter.get_total_flops() / 2 == count_macs(spec) == 32 * 54 + 45_056 + 32
 
 
 def test_weights_are_named_by_their_nodes(tiny):

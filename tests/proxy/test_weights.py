@@ -25,6 +25,14 @@ def branched():
     return b.finish(b.batch_norm(dense))  # 10 folds into 9
 
 
+def recurrent():
+    """A norm that folds before an LSTM, and one that stays behind it."""
+    b = SpecBuilder()
+    x = b.batch_norm(b.conv1d(b.input((3, 16)), 4, kernel=3, padding="causal", bias=False))
+    x = b.batch_norm(b.lstm(b.relu(x), 7))
+    return b.finish(b.dense(b.add(b.last_step(x), b.global_average_pool(x)), 5))
+
+
 def trained_like(spec, dtype, seed=0):
     rng = np.random.default_rng(seed)
     return {
@@ -37,9 +45,10 @@ def test_norms_fold_into_a_producer_that_nothing_else_reads():
     assert folded_norms(branched()) == {2: 1, 10: 9}
 
 
+@pytest.mark.parametrize("make", [branched, recurrent])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-5), (np.float64, 1e-10)])
-def test_folded_weights_give_the_outputs_of_the_trained_network(dtype, tolerance):
-    spec = branched()
+def test_folded_weights_give_the_outputs_of_the_trained_network(dtype, tolerance, make):
+    spec = make()
     weights = trained_like(spec, dtype)
     x = torch.from_numpy(np.random.default_rng(1).normal(size=(6, 3, 16)).astype(dtype))
     trained = build(spec).to(x.dtype).eval()

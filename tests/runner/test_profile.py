@@ -10,7 +10,7 @@ from evonas.cost import RUNTIMES, cost_report
 from evonas.devices import device_names, load_device
 from evonas.errors import ConfigError
 from evonas.references import reference
-from evonas.runner.profile import profile_target
+from evonas.runner.profile import profile_target, save_profile
 from evonas.runner.profile_text import profile_lines
 
 
@@ -164,6 +164,21 @@ def test_channels_that_are_no_multiple_of_four_cost_more_by_the_model(tmp_path):
     now, then = (float(number) for number in re.findall(r"\d+\.\d\d(?= cycles| if)", warning.text))
     assert now > then
     assert codes(profile_target(saved(tmp_path, width(16)), "stm32l4r5")) == []
+
+
+def test_an_lstm_is_a_line_of_the_profile(tmp_path):
+    b = SpecBuilder()
+    target = saved(tmp_path, b.finish(b.dense(b.last_step(b.lstm(b.input((6, 32)), 16)), 4)))
+
+    profile = profile_target(target, "stm32l4r5")
+    bound = profile_target(target, "stm32l4r5", "xcubeai")
+
+    line = next(line for line in profile_lines(profile) if line.startswith("lstm 1"))
+    assert re.search(r"1x32x16 +1\W472 +45\W056 ", line)
+    assert (profile.peak, profile.head_bytes) == ("lstm 1", 832)
+    assert (codes(profile), codes(bound)) == ([], ["lstm"])
+    assert save_profile(profile, tmp_path)
+    refused("profile", target, "--device", "gap8")
 
 
 def test_a_tier_that_is_exceeded_is_named(tmp_path):

@@ -49,6 +49,24 @@ def test_a_separable_task_is_learned(tiny, classes):
     assert result.cpu_seconds > 0
 
 
+def test_an_lstm_learns_what_only_the_start_of_a_sequence_tells(classes):
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=140)
+    X = rng.normal(0, 0.1, (140, 3, 12)).astype(np.float32)
+    X[np.arange(140), y, :2] += 2  # ten steps before the one that the head reads
+    train, val = Part(X[:80], y[:80]), Part(X[80:], y[80:])
+    b = SpecBuilder()
+    spec = b.finish(b.dense(b.last_step(b.lstm(b.input((3, 12)), 8)), 3))
+
+    splits = dataclasses.replace(classes, train=train, val=val)
+    first, second = (
+        TorchBackend().fit(spec, splits, Recipe(steps=150), 0, ERROR) for _ in range(2)
+    )
+
+    assert first[0].metric < 0.05
+    assert same(first[1], second[1])
+
+
 @pytest.mark.parametrize("loss", ["auto", "l1"])
 def test_regression_beats_the_constant_in_the_targets_unit(tiny, numbers, loss):
     recipe = Recipe(steps=150, loss=loss)

@@ -1,0 +1,36 @@
+"""Memory of TFLite Micro's fused int8 LSTM beside its input, output and parameters."""
+
+from __future__ import annotations
+
+from evonas.arch.graph import LoweredGraph, LoweredOp
+
+GATE_BUFFERS = 4
+"""Scratch buffers of one int16 a unit each: a measured arena holds in + out + 4 · 2 · hidden.
+
+TFLite Micro's sources of 2024 ask for three with CMSIS-NN (kernels/cmsis_nn/
+unidirectional_sequence_lstm.cc <https://github.com/tensorflow/tflite-micro>): with those it is one
+too many. Generated C and other runtimes are assumed to hold the same.
+"""
+
+SUM_BUFFERS = 8
+"""Sums of each weight matrix's rows, one int32 a unit, that TFLite Micro computes at start-up for
+CMSIS-NN's kernel and keeps (same source)."""
+
+
+def gate_buffers(graph: LoweredGraph, op: LoweredOp) -> tuple[int, ...]:
+    """Returns the sizes in bytes of the buffers that an LSTM needs while it runs."""
+    return (2 * _units(graph, op),) * GATE_BUFFERS
+
+
+def state_tensors(graph: LoweredGraph, op: LoweredOp) -> tuple[int, int]:
+    """Returns the sizes in bytes of an LSTM's hidden state (int8) and cell state (int16)."""
+    return (_units(graph, op), 2 * _units(graph, op))
+
+
+def sum_buffers(graph: LoweredGraph, op: LoweredOp) -> tuple[int, ...]:
+    """Returns the sizes in bytes of what CMSIS-NN's kernel keeps between inferences."""
+    return (4 * _units(graph, op),) * SUM_BUFFERS
+
+
+def _units(graph: LoweredGraph, op: LoweredOp) -> int:
+    return graph.tensors[op.output].shape[-1]
