@@ -102,10 +102,7 @@ def profile_target(
         SpecError: The target holds no network, or one that cannot run so.
     """
     board = load_device(device)
-    names = device_runtimes(board)
-    if runtime is None and not names:
-        raise ConfigError(f"Device {board.name!r} states no kernel library that a runtime uses.")
-    chosen = load_runtime(runtime or names[0])
+    chosen = load_runtime(runtime or _first_runtime(board))
     spec = resolve_target(target)
     graph = lower(spec)
     report = cost_report(spec, board, chosen.name)
@@ -115,7 +112,6 @@ def profile_target(
     peak = report.layers[alive.index(max(alive))].name
     reordered, ram_bytes = _reordered(spec, chosen, report)
     step = step_profile(graph, board, chosen, sample_rate_hz)
-    warnings = [*advice(graph, report, head_bytes, board), *(step.warnings() if step else ())]
     return Profile(
         target=target,
         device=board,
@@ -128,8 +124,18 @@ def profile_target(
         reordered=reordered,
         reordered_ram_bytes=ram_bytes,
         step=step,
-        warnings=tuple(warnings),
+        warnings=(
+            *advice(graph, report, head_bytes, board),
+            *(step.warnings() if step else ()),
+        ),
     )
+
+
+def _first_runtime(device: Device) -> str:
+    names = device_runtimes(device)
+    if not names:
+        raise ConfigError(f"Device {device.name!r} states no kernel library that a runtime uses.")
+    return names[0]
 
 
 def _reordered(
