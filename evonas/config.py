@@ -8,6 +8,8 @@ the plug-in that the table names.
 from __future__ import annotations
 
 import difflib
+import hashlib
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -194,6 +196,17 @@ class StudyConfig(Table):
     def directory(self) -> Path:
         """The study's folder: [study] dir, or runs/NAME."""
         return Path(self.study.dir or f"runs/{self.study.name}")
+
+    @property
+    def fixed_digest(self) -> str:
+        """SHA-256 of everything that may not change while a study lives."""
+        data = self.model_dump(exclude_none=True, mode="json")
+        for key in ("budget", "n_jobs", "compare_random"):
+            data["search"].pop(key)
+        for key in ("name", "dir"):
+            data["study"].pop(key, None)
+        text = json.dumps(data, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @classmethod
     def from_toml(cls, path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:

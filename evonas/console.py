@@ -78,7 +78,15 @@ def opening_lines(study: Study) -> list[str]:
         f"space: 10^{space.genes.log10_size:.1f} genomes of {space.genes.n_var} genes; the seed "
         f"network has {study.problem.costs(space.seed)['params']:.0f} params",
         f"device: {study.problem.describe_device()}",
+        *_budget_note(study),
     ]
+
+
+def _budget_note(study: Study) -> list[str]:
+    budget = study.config.search.budget
+    if budget.cpu is None and budget.wall is None:
+        return []
+    return ["note: a budget in seconds: no two runs, and no resumed one, try the same networks"]
 
 
 def closing_lines(study: Study) -> list[str]:

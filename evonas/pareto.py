@@ -194,6 +194,9 @@ def normalised_hypervolume(F: npt.ArrayLike, box: Box) -> float:
 def knee(F: npt.ArrayLike, box: Box) -> int:
     """Returns the index of the point nearest to the ideal, by Euclid in the box's coordinates.
 
+    Points inside the box come before all others: with many costs the cheapest network would else
+    be nearest, were it no better than a constant prediction.
+
     Args:
         F: Objectives (n, n_obj) in natural units, minimised; of equal distances the first.
         box: The region and its scales.
@@ -201,7 +204,11 @@ def knee(F: npt.ArrayLike, box: Box) -> int:
     Raises:
         ValueError: F is empty, has another shape or holds NaN.
     """
-    distances = np.linalg.norm(box.normalise(F), axis=1)
+    points = box.normalise(F)
+    distances = np.linalg.norm(points, axis=1)
+    is_inside = (points < 1).all(axis=1)
+    if is_inside.any():
+        distances[~is_inside] = np.inf
     if len(distances) == 0:
         raise ValueError("Expected at least one point to find the knee of, got none.")
     return int(np.argmin(distances))

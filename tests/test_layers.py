@@ -12,7 +12,8 @@ import evonas
 
 ROOT = Path(evonas.__file__).parent
 LAYER = {
-    "_version": 0, "errors": 0, "genes": 0, "registry": 0.5, "units": 0.5, "config": 0.7,
+    "_version": 0, "errors": 0, "genes": 0, "registry": 0.5, "units": 0.5,
+    "atomic": 0, "config": 0.7,
     "arch": 1, "pareto": 1, "searchers": 1,
     "spaces": 2, "references": 2, "devices": 2, "tasks": 2,
     "cost": 3, "proxy": 3,

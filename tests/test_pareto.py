@@ -192,3 +192,11 @@ def test_farthest_point_order_orders_copies_once_each():
 def test_farthest_point_order_needs_a_start_among_the_points(start):
     with pytest.raises(ValueError, match=r"Expected start in 0\.\.1"):
         pareto.farthest_point_order([[0, 0], [1, 1]], start)
+
+
+def test_the_knee_lies_inside_the_box_where_a_point_does():
+    box = Box((0.0, 1.0, 1.0, 1.0), (0.6, 1e4, 1e4, 1e4), (False, True, True, True))
+    constant, useful = [0.66, 1.0, 1.0, 1.0], [0.3, 6e3, 6e3, 6e3]
+    assert np.linalg.norm(box.normalise([constant])) < np.linalg.norm(box.normalise([useful]))
+    assert pareto.knee([constant, useful], box) == 1
+    assert pareto.knee([constant], box) == 0

@@ -6,6 +6,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evonas.atomic import whole_file
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -78,8 +80,7 @@ def write_figure(ax: Axes, path: Path) -> Path:
         raise ValueError("Expected axes on a figure, got axes that were removed from theirs.")
     kind = path.suffix.removeprefix(".")
     metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {}
-    unfinished = path.with_name(f"{path.name}.part")
-    with _SAVING, matplotlib.rc_context({"svg.hashsalt": _SVG_SALT}):  # rc is global: one at a time
+    salted = matplotlib.rc_context({"svg.hashsalt": _SVG_SALT})
+    with whole_file(path) as unfinished, _SAVING, salted:  # rc is global: one at a time
         figure.savefig(unfinished, format=kind, dpi=DPI, metadata=metadata)
-    unfinished.replace(path)
     return path

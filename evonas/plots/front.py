@@ -41,7 +41,8 @@ class FrontData(NamedTuple):
         seed_test: The seed network's test metric.
         recommended: Trial number of the recommended network, or None.
         random: (r, n_axes) front of the random search beside it; empty without one.
-        n_trials: Trials by state: "complete", "infeasible", "failed", "waiting".
+        n_trials: Trials by what became of them: "complete" (feasible), "infeasible" (the error of
+            a trained one included), "failed", "waiting".
     """
 
     title: str
@@ -67,12 +68,15 @@ def front_data(study: Study) -> FrontData:
     with opened_rival(study) as rival:
         random = [] if rival is None else rival.front()
     is_scored = axes[0].name == "error"
+    complete = [t for t in trials if t.state == "complete"]
+    feasible = [t for t in complete if problem.is_feasible(t.values)]
+    counts = {s: sum(t.state == s for t in trials) for s in _STATES}
+    counts |= {"complete": len(feasible)}  # the others are beyond a limit on the error
+    counts["infeasible"] += len(complete) - len(feasible)
     return FrontData(
         title=study.config.study.name,
         axes=axes,
-        explored=_points(
-            axes, [t for t in trials if t.state == "complete" and problem.is_feasible(t.values)]
-        ),
+        explored=_points(axes, feasible),
         candidates=_points(axes, [t for t in finalists if t.digest != seed.digest]),
         front=_points(axes, front),
         front_numbers=tuple(trial.number for trial in front),
@@ -81,7 +85,7 @@ def front_data(study: Study) -> FrontData:
         seed_test=_test(seed) if is_scored else np.nan,
         recommended=study.recommend().number if front else None,
         random=_points(axes, random),
-        n_trials={s: sum(t.state == s for t in trials) for s in _STATES},
+        n_trials=counts,
     )
 
 

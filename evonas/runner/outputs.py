@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from evonas.analysis.statistics import mean_pairwise_spearman, spearman
+from evonas.atomic import write_text
 from evonas.errors import StoreError
 from evonas.pareto import normalised_hypervolume
 from evonas.plots import save_figures
@@ -35,7 +36,7 @@ def write_outputs(study: Study, rival: Study | None) -> None:
     try:
         write_front(study, folder)
         text = json.dumps(summarise(study, rival), indent=2) + "\n"
-        _write(folder / "summary.json", text)
+        write_text(folder / "summary.json", text)
         save_figures(study, folder / "figures")
         write_report(study)
     except OSError as error:
@@ -58,7 +59,7 @@ def write_front(study: Study, folder: Path) -> None:
         {**record, "genome": list(trial.genome), "spec": trial.spec.to_dict()}
         for record, trial in zip(records, front, strict=True)
     ]
-    _write(folder / "front.json", json.dumps(entries, indent=1) + "\n")
+    write_text(folder / "front.json", json.dumps(entries, indent=1) + "\n")
 
 
 def front_record(study: Study, trial: Trial) -> dict[str, Any]:
@@ -134,9 +135,3 @@ def _finite(value: float) -> float | None:
 def _mean(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def _write(path: Path, text: str) -> None:
-    unfinished = path.with_suffix(path.suffix + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from evonas.atomic import write_text
 from evonas.cost import cost_report
 from evonas.plots import PLOTS
 from evonas.plots.axes import readable
@@ -50,9 +51,7 @@ def write_report(study: Study) -> Path:
     ]
     lines = _separated([line for section in sections if section for line in [*section, ""]])
     path = study.directory / "report.md"
-    unfinished = path.with_suffix(".md.part")
-    unfinished.write_text("\n".join(lines), encoding="utf-8")
-    unfinished.replace(path)
+    write_text(path, "\n".join(lines))
     return path
 
 
@@ -66,7 +65,11 @@ def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
     ]
     shape = " × ".join(map(str, splits.input_shape))
     outputs = "a number" if splits.is_regression else f"{splits.num_outputs} classes"
-    counts = {state: sum(t.state == state for t in study.trials()) for state in _STATES}
+    trials = study.trials()
+    counts = {state: sum(t.state == state for t in trials) for state in _STATES}
+    complete = [t for t in trials if t.state == "complete"]
+    counts["beyond"] = sum(not problem.is_feasible(t.values) for t in complete)
+    counts["complete"] -= counts["beyond"]
     tried = ", ".join(f"{n} {_STATES[state]}" for state, n in counts.items() if n)
     device = problem.device
     kernels = KERNELS.get(costs.kernel_library, costs.kernel_library)
@@ -88,6 +91,7 @@ def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
 
 _STATES = {
     "complete": "feasible and evaluated",
+    "beyond": "trained and beyond a limit on the error",
     "infeasible": "beyond a limit and never trained",
     "failed": "failed",
     "waiting": "not trained",

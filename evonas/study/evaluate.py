@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from evonas.arch.spec import ArchSpec
+from evonas.atomic import whole_file
 from evonas.errors import StoreError
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.result import TrainResult
@@ -119,10 +120,8 @@ def _train(job: Job) -> TrainResult:
 def save_weights(path: Path, weights: dict[str, Any]) -> None:
     """Writes weights as .npz, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    with unfinished.open("wb") as file:
+    with whole_file(path) as unfinished, unfinished.open("wb") as file:
         np.savez(file, **weights)
-    unfinished.replace(path)
 
 
 def load_weights(path: Path) -> dict[str, Any]:

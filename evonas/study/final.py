@@ -180,11 +180,14 @@ def _score_on_test(study: Study, trial: Trial) -> None:
         weights = load_weights(Path(_weights(study, trial.number, stage, run.seed)))
         outputs = BACKENDS.get("torch")().predict(trial.spec, weights, test.X)
         guess = predictions(outputs, study.splits.is_regression)
-        metric = study.problem.metric(test.y, guess)
+        metric, error = None, None
+        try:
+            metric = study.problem.metric(test.y, guess)
+        except Exception as raised:  # an own metric, such as one that needs every class
+            error = f"{type(raised).__name__}: {raised}".splitlines()[0]
         seconds = time.process_time() - started
-        study.store.add_evaluation(
-            Evaluation(trial.number, "test", run.seed, metric, None, 0.0, 0, seconds, "torch")
-        )
+        scored = Evaluation(trial.number, "test", run.seed, metric, None, 0.0, 0, seconds, "torch")
+        study.store.add_evaluation(replace(scored, error=error))
 
 
 def metric_on_test(trial: Trial) -> float | None:

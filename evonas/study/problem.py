@@ -165,7 +165,7 @@ class Problem:
             smallest: Smallest reachable value of every cost among the objectives.
 
         Raises:
-            ConfigError: The metric of a constant prediction is not finite.
+            ConfigError: The metric of a constant prediction is not finite, or negative.
         """
         seed = self.costs(self.space.seed)
         ideal, reference, log10 = [], [], []
@@ -173,10 +173,11 @@ class Problem:
             trained = objective.needs_training
             if trained:
                 constant = constant_prediction_error(self.metric, splits.train.y, splits.val.y)
-                if not np.isfinite(constant):
+                if not np.isfinite(constant) or constant < 0:
                     raise ConfigError(
                         f"[task] metric: {self.metric.name} is {constant} for a constant "
-                        "prediction; expected a finite number to be minimised."
+                        "prediction; expected a finite number of at least 0, to be minimised "
+                        "(of a score that is to be large, 1 - score)."
                     )
                 low, high = 0.0, max(constant, 1e-9)
             else:

@@ -72,12 +72,16 @@ class Store:
         """
         if path.exists():
             raise StoreError(f"{path}: there is a study here already.")
-        store = cls(path, _connect(path))
+        unfinished = path.with_suffix(".part")
+        unfinished.unlink(missing_ok=True)
+        store = cls(unfinished, _connect(unfinished))
         with store._guard():
             store._db.executescript(_SCHEMA)
             rows = [(key, json.dumps(value)) for key, value in {**meta, "format": FORMAT}.items()]
             store._db.executemany("INSERT INTO meta VALUES (?, ?)", rows)
-        return store
+        store.close()  # which also moves all of it into the one file
+        unfinished.replace(path)
+        return cls(path, _connect(path))
 
     @classmethod
     def open(cls, path: Path) -> Store:

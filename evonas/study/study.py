@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from evonas._version import __version__
 from evonas.arch.spec import ArchSpec
+from evonas.atomic import write_text
 from evonas.config import StudyConfig, read_toml, validate_table
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import Box, knee, non_dominated
@@ -116,11 +117,12 @@ class Study:
                     f"{path} is in the way: a study keeps its own config there. Move the file, or "
                     "choose another folder."
                 )
-            _write(path, config.to_toml())
+            write_text(path, config.to_toml())
         except OSError as error:
             raise StoreError(f"{folder}: cannot be written: {error.strerror}.") from None
         meta = {
             "fingerprint": objects.splits.fingerprint,
+            "config": config.fixed_digest,
             "metric": _metric_name(problem.metric),
             "loss": _name(loss),
             "smallest": smallest,
@@ -170,13 +172,18 @@ class Study:
                 f"{folder}: the data changed since this study began (another fingerprint). "
                 "Restore the data, or start a new study in another folder."
             )
+        if config.fixed_digest != store.meta("config"):
+            raise StoreError(
+                f"{path} changed since this study began; only its budget, n_jobs, compare_random, "
+                "name and dir may. Restore it, or start a new study in another folder."
+            )
         return cls(config, folder, store, objects)
 
     def keep_config(self) -> None:
         """Writes the config, as changed by overrides, back to the study's folder."""
         path = self.directory / "config.toml"
         if path.read_text(encoding="utf-8") != self.config.to_toml():
-            _write(path, self.config.to_toml())
+            write_text(path, self.config.to_toml())
 
     def trials(self) -> list[Trial]:
         """Returns all trials by number, with the values of their proxy training."""
@@ -322,13 +329,6 @@ class Study:
 def versions() -> dict[str, str]:
     """Returns the versions of evonas and of the packages that its results depend on."""
     return {"evonas": __version__} | {name: metadata.version(name) for name in RECORDED_PACKAGES}
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def _metric_name(metric: Metric) -> str:

@@ -17,9 +17,11 @@ import psutil
 import pytest
 
 from evonas.config import StudyConfig
+from evonas.console import closing_lines
 from evonas.cost import peak_ram_bytes
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import non_dominated
+from evonas.plots.front import front_data
 from evonas.runner.search import resume, search
 from evonas.study import loop
 from evonas.study.evaluate import Job, _fresh_workers, run_jobs, share
@@ -306,6 +308,19 @@ def test_a_limit_that_no_candidate_met_is_said_with_the_nearest(tmp_path):
         search(config)
 
 
+def test_a_trial_beyond_a_limit_on_the_error_is_not_called_feasible(tmp_path):
+    study = search(_tiny(tmp_path, limits={"error": 0.6}))
+    errors = [t.values["error"] for t in study.trials() if t.state == "complete"]
+    n_beyond = sum(error > 0.6 for error in errors)
+    assert 0 < n_beyond < len(errors)
+    data = front_data(study)
+    assert data.n_trials["complete"] == len(data.explored) == len(errors) - n_beyond
+    assert data.n_trials["infeasible"] == n_beyond
+    text = " ".join((study.directory / "report.md").read_text(encoding="utf-8").split())
+    assert f"{n_beyond} trained and beyond a limit on the error" in text
+    assert f"({len(data.explored)} feasible, 0 failed)" in closing_lines(study)[0]
+
+
 def test_costs_alone_are_searched_without_training(tmp_path):
     study = search(_tiny(tmp_path, objectives=["params", "macs"]))
     assert all(t.evaluations == () for t in study.trials())
@@ -517,3 +532,34 @@ def test_missing_weights_are_said(finished, tmp_path):
     study.weights_path(trial.number).write_bytes(b"PK\x03\x04 torn")
     with pytest.raises(StoreError, match="no weights here that can be read"):
         study.build(trial)
+
+
+def test_a_config_edited_under_a_study_is_refused(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.directory, copy)
+    text = (copy / "config.toml").read_text()
+    (copy / "config.toml").write_text(text.replace("learning_rate = 0.02", "learning_rate = 0.01"))
+    with pytest.raises(StoreError, match="changed since this study began"):
+        resume(copy)
+
+
+def test_an_own_metric_that_fails_on_test_data_is_a_row_with_its_error(tmp_path):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(64, 2, 24)).astype(np.float32)
+    y = np.arange(64) % 2
+
+    def picky(truth, guess):
+        if len(truth) == 20:
+            raise ValueError("a class is missing")
+        return float(np.mean(truth != guess))
+
+    study = search(_tiny(tmp_path), data=(X[:44], y[:44], X[44:], y[44:]), metric=picky)
+    scored = [e for t in study.front() for e in t.evaluations if e.stage == "test"]
+    assert {e.error for e in scored} == {"ValueError: a class is missing"}
+    assert metric_on_test(study.front()[0]) is None
+
+
+def test_a_metric_below_zero_is_refused(tmp_path):
+    X, y = np.zeros((40, 1, 8), np.float32), np.arange(40) % 2
+    with pytest.raises(ConfigError, match=r"at least 0, to be minimised \(of a score"):
+        search(_tiny(tmp_path), data=(X, y), metric=lambda truth, guess: -1.0)
