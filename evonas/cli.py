@@ -205,6 +205,10 @@ def profile(
     runtime: Annotated[
         str | None, typer.Option(help="What executes the network; by default the device's first.")
     ] = None,
+    sample_rate: Annotated[
+        float | None,
+        typer.Option(metavar="HZ", help="Samples a second, for --runtime c_step: is it real time?"),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder for profile.png and profile.svg.")
     ] = None,
@@ -215,7 +219,7 @@ def profile(
         from evonas.runner.profile import profile_target, save_profile
         from evonas.runner.profile_text import profile_lines
 
-        found = profile_target(target, device, runtime)
+        found = profile_target(target, device, runtime, sample_rate)
         typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(profile_lines(found)))
         for path in save_profile(found, output) if output is not None else ():
             typer.echo(f"written: {path}", err=True)

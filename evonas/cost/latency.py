@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.cost.instructions import instructions
-from evonas.cost.kernel_calls import kernel_call
+from evonas.cost.kernel_calls import KernelCall, kernel_call
 from evonas.cost.tiles import tile_cycles
 from evonas.cost.weight_reads import weight_bytes_read
 from evonas.devices.catalogue import Device
@@ -77,7 +77,13 @@ def energy_j(latency_s: float, device: Device) -> float | None:
 def _by_instructions(
     graph: LoweredGraph, op: LoweredOp, device: Device, kernels: InstructionKernels
 ) -> OpCycles:
-    call, n_calls = kernel_call(graph, op)
+    return call_cycles(*kernel_call(graph, op), device, kernels)
+
+
+def call_cycles(
+    call: KernelCall, n_calls: int, device: Device, kernels: InstructionKernels
+) -> OpCycles:
+    """Returns the cycles of calls of one of CMSIS-NN's kernels, without dispatch."""
     counted = n_calls * instructions(call, device.instruction_core)
     cycles = counted * kernels.cycles_per_instruction
     if kernels.weight_cycles_per_byte:

@@ -13,11 +13,15 @@ from evonas.cost.flash import graph_model_bytes
 from evonas.cost.latency import describe_accuracy, energy_j, op_cycles
 from evonas.cost.memory import arena_buffers, graph_ram_bytes
 from evonas.cost.runtimes import Runtime, kernel_library, load_runtime
+from evonas.cost.step import STEP_ACCURACY, StepCost, step_cost
 from evonas.devices.catalogue import Device
 from evonas.devices.kernels import KernelModel
 
 NO_MODEL = "no latency model yet"
 """What a report says instead of an accuracy where a runtime's latency is not known."""
+
+GENERATED = "generated"
+"""Kernel library of a report on a network that runs step by step."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,8 @@ class CostReport:
     Attributes:
         device: Name of the device.
         runtime: Name of the runtime.
-        kernel_library: Whose kernels the latency is of; "none" where the runtime has no model.
+        kernel_library: Whose kernels the latency is of; "none" where the runtime has no model,
+            "generated" where only a step has one.
         accuracy: By which model the latency was computed, and its error or "uncalibrated".
         params: Parameters of the deployed network.
         macs: Its multiply-accumulates.
@@ -60,9 +65,13 @@ class CostReport:
         flash_bytes: The file and the runtime's code.
         peak_ram_bytes: Arena and interpreter.
         instructions: Instructions of its kernels; None where the latency's model counts none.
-        cycles: Clock cycles of one inference; None where the runtime has no latency model.
+        cycles: Clock cycles of one inference; None where the runtime has no latency model, and
+            of a stream, which has steps but no window.
         latency_s: One inference; None likewise.
         energy_j: One inference; None where the latency or the device's power is not known.
+        latency_per_step_s: The worst step of a stream, one in which every operator runs; None
+            where the runtime executes whole windows or the device has no instruction model.
+        energy_per_step_j: A step on average; None likewise, and where no power is known.
         layers: Each operator in order of execution; their latencies add up to latency_s.
     """
 
@@ -79,6 +88,8 @@ class CostReport:
     cycles: float | None
     latency_s: float | None
     energy_j: float | None
+    latency_per_step_s: float | None
+    energy_per_step_j: float | None
     layers: tuple[LayerCost, ...]
 
 
@@ -92,12 +103,14 @@ def cost_report(spec: ArchSpec, device: Device, runtime: str = "tflm") -> CostRe
 
     Raises:
         ConfigError: The runtime is unknown, or the device has no kernel library for it.
-        UnsupportedOpError: The spec holds an operator without a lowering.
+        UnsupportedOpError: The spec holds an operator without a lowering, or the runtime is c_step
+            and the network cannot run step by step.
     """
     chosen = load_runtime(runtime)
     library = kernel_library(device, chosen)
     kernels = None if library is None else device.kernels[library]
     graph = lower(spec)
+    step = step_cost(graph, device) if chosen.planner == "step" else None
     layers = _layers(graph, device, chosen, kernels)
     cycles = _total([layer.cycles for layer in layers])
     latency_s = None if cycles is None else cycles / device.clock_hz
@@ -105,8 +118,8 @@ def cost_report(spec: ArchSpec, device: Device, runtime: str = "tflm") -> CostRe
     return CostReport(
         device=device.name,
         runtime=chosen.name,
-        kernel_library=library or "none",
-        accuracy=NO_MODEL if kernels is None else describe_accuracy(kernels),
+        kernel_library=library or ("none" if step is None else GENERATED),
+        accuracy=_accuracy(kernels, step),
         params=sum(layer.params for layer in layers),
         macs=sum(layer.macs for layer in layers),
         model_bytes=file_bytes,
@@ -116,8 +129,16 @@ def cost_report(spec: ArchSpec, device: Device, runtime: str = "tflm") -> CostRe
         cycles=cycles,
         latency_s=latency_s,
         energy_j=None if latency_s is None else energy_j(latency_s, device),
+        latency_per_step_s=None if step is None else step.worst_s,
+        energy_per_step_j=None if step is None else step.mean_j,
         layers=layers,
     )
+
+
+def _accuracy(kernels: KernelModel | None, step: StepCost | None) -> str:
+    if kernels is not None:
+        return describe_accuracy(kernels)
+    return NO_MODEL if step is None else STEP_ACCURACY
 
 
 def _layers(

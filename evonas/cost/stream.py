@@ -19,6 +19,9 @@ ALIASES = ("pad", "strided_slice")
 """Operators without work in a step: the past stands where zeros would, and the present position is
 the last one."""
 
+SUM_BYTES = 4
+"""An int32 sum of each channel, which an average over all positions keeps from step to step."""
+
 
 @dataclass(frozen=True)
 class StreamStep:
@@ -42,16 +45,14 @@ def stream_step(graph: LoweredGraph) -> StreamStep:
     """Returns what a deployed temporal network holds as int8 when it runs step by step.
 
     A convolution or pooling has (taps - 1) · dilation · input channels of state, a global average
-    and a flattening all positions but the present one, an LSTM h (int8) and c (int16), and while it
-    runs its gates. Layers behind a stride run at every second,
-    third, ... step. The present positions of all tensors share one arena.
+    and a flattening all positions but the present one; the average also a running sum per channel;
+    an LSTM h (int8) and c (int16), and its gates while it runs. Layers behind a stride run at every
+    second, third, ... step. The present positions of all tensors share one arena.
 
     Raises:
         UnsupportedOpError: The network is no 1-D one, or a window of it looks ahead.
     """
-    height = graph.tensors[0].shape[0] if len(graph.tensors[0].shape) == 3 else 0
-    if height != 1:
-        raise UnsupportedOpError("Only networks of 1-D signals run step by step.")
+    check_stream(graph)
     state = 0
     present = list(range(len(graph.tensors)))
     first, last = {0: 0}, {0: 0}
@@ -59,7 +60,6 @@ def stream_step(graph: LoweredGraph) -> StreamStep:
     for step, op in enumerate(graph.ops, start=1):
         source = present[op.inputs[0]]
         if op.kind in ALIASES:
-            _check(op)
             present[op.output] = source
             continue
         state += _state_bytes(graph, op)
@@ -82,12 +82,25 @@ def _flat(graph: LoweredGraph, frames: list[Buffer], tensors: list[int]) -> list
     ]
 
 
-def _check(op: LoweredOp) -> None:
-    if op.pads[1][1] or any(op.pads[0]):
-        raise UnsupportedOpError(
-            f"Node {op.node} looks ahead: it pads {op.pads[1][1]} zeros behind the signal. Only "
-            'causal networks run step by step (padding = "causal").'
-        )
+def check_stream(graph: LoweredGraph) -> None:
+    """Raises UnsupportedOpError where a network is no 1-D one, or a window of it looks ahead."""
+    height = graph.tensors[0].shape[0] if len(graph.tensors[0].shape) == 3 else 0
+    if height != 1:
+        raise UnsupportedOpError("Only networks of 1-D signals run step by step.")
+    for op in graph.ops:
+        looks_ahead = op.pads[1][1] > 0 or any(op.pads[0])
+        if looks_ahead or (op.kind in WINDOWS and any(map(any, op.pads))):
+            where = "behind the signal" if op.kind in ALIASES else "at both ends of the signal"
+            raise UnsupportedOpError(
+                f"Node {op.node} looks ahead: it pads {where}. Only causal networks run step by "
+                'step (in a config: [space] padding = "causal").'
+            )
+
+
+def has_running_sum(graph: LoweredGraph, op: LoweredOp) -> bool:
+    """Whether an operator averages all positions, which a step does by a running sum."""
+    is_global = op.kind == "average_pool" and len(graph.tensors[op.output].shape) == 1
+    return is_global and op.kernel[1] > 1
 
 
 def _state_bytes(graph: LoweredGraph, op: LoweredOp) -> int:
@@ -98,9 +111,5 @@ def _state_bytes(graph: LoweredGraph, op: LoweredOp) -> int:
         return sum(state_tensors(graph, op))
     if op.kind not in WINDOWS:
         return 0
-    if any(map(any, op.pads)):
-        raise UnsupportedOpError(
-            f"Node {op.node} looks ahead: it pads both ends of the signal. Only causal networks "
-            'run step by step (padding = "causal").'
-        )
-    return (op.kernel[1] - 1) * op.dilation[1] * shape[2]
+    sums = SUM_BYTES * shape[2] if has_running_sum(graph, op) else 0
+    return (op.kernel[1] - 1) * op.dilation[1] * shape[2] + sums

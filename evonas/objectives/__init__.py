@@ -8,9 +8,11 @@ OBJECTIVES = Registry(
     "evonas.objectives",
     {
         "energy": "evonas.objectives.energy:ENERGY",
+        "energy_per_step": "evonas.objectives.energy_per_step:ENERGY_PER_STEP",
         "error": "evonas.objectives.error:ERROR",
         "flash": "evonas.objectives.flash:FLASH",
         "latency": "evonas.objectives.latency:LATENCY",
+        "latency_per_step": "evonas.objectives.latency_per_step:LATENCY_PER_STEP",
         "macs": "evonas.objectives.macs:MACS",
         "model_bytes": "evonas.objectives.model_bytes:MODEL_BYTES",
         "params": "evonas.objectives.params:PARAMS",

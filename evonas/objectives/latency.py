@@ -28,6 +28,11 @@ def known_latency_s(report: CostReport) -> float:
     Raises:
         ConfigError: The runtime has no latency model.
     """
+    if report.latency_per_step_s is not None:
+        raise ConfigError(
+            f"Runtime {report.runtime!r} runs step by step, so a window has no latency or energy; "
+            "name latency_per_step or energy_per_step."
+        )
     if report.latency_s is None:
         raise ConfigError(
             f"Runtime {report.runtime!r} has no latency model yet, so neither latency nor energy "

@@ -18,6 +18,7 @@ from evonas.cost.runtimes import Runtime, device_runtimes, load_runtime
 from evonas.devices import Device, load_device
 from evonas.errors import ConfigError
 from evonas.runner.advice import Advice, advice
+from evonas.runner.profile_step import StepProfile, step_profile
 from evonas.runner.target import resolve_target
 from evonas.units import format_quantity
 
@@ -37,6 +38,7 @@ class Profile:
         peak: Name of the operator during which they are alive.
         reordered: The network in another order of operators, where that needs less RAM.
         reordered_ram_bytes: What it then needs; None where the order is the best already.
+        step: One step of the stream; None where the runtime executes whole windows.
         warnings: What does not fit, and what costs more than it must.
     """
 
@@ -50,23 +52,28 @@ class Profile:
     peak: str
     reordered: ArchSpec | None
     reordered_ram_bytes: int | None
+    step: StepProfile | None
     warnings: tuple[Advice, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the profile as JSON values, SI units, flat but for the layers."""
         found = dataclasses.asdict(self.report)
         layers = [entry | {"share": self.share(layer)} for entry, layer in self._pairs(found)]
-        return found | {
-            "target": self.target,
-            "layers": layers,
-            "runtime_flash_bytes": self.runtime.flash_bytes,
-            "arena_bytes": self.head_bytes,
-            "runtime_ram_bytes": self.report.peak_ram_bytes - self.head_bytes,
-            "live_peak_bytes": self.bound_bytes,
-            "ram_peak_operator": self.peak,
-            "reordered_ram_bytes": self.reordered_ram_bytes,
-            "warnings": [warning._asdict() for warning in self.warnings],
-        }
+        return (
+            found
+            | (self.step.to_dict() if self.step else {})
+            | {
+                "target": self.target,
+                "layers": layers,
+                "runtime_flash_bytes": self.runtime.flash_bytes,
+                "arena_bytes": self.head_bytes,
+                "runtime_ram_bytes": self.report.peak_ram_bytes - self.head_bytes,
+                "live_peak_bytes": self.bound_bytes,
+                "ram_peak_operator": self.peak,
+                "reordered_ram_bytes": self.reordered_ram_bytes,
+                "warnings": [warning._asdict() for warning in self.warnings],
+            }
+        )
 
     def _pairs(self, found: dict[str, Any]) -> list[tuple[dict[str, Any], LayerCost]]:
         return list(zip(found["layers"], self.report.layers, strict=True))
@@ -78,23 +85,24 @@ class Profile:
         return layer.latency_s / self.report.latency_s
 
 
-def profile_target(target: str, device: str, runtime: str | None = None) -> Profile:
+def profile_target(
+    target: str, device: str, runtime: str | None = None, sample_rate_hz: float | None = None
+) -> Profile:
     """Returns the profile of a network.
 
     Args:
         target: A reference's name, a spec.json, DIR:NUMBER or DIR:recommended.
         device: A device's name or file.
         runtime: What executes the network; None for the first that the device has kernels for.
+        sample_rate_hz: Samples per second of a stream, for the real-time check.
 
     Raises:
-        ConfigError: A name is unknown, or the device has no kernels for the runtime.
+        ConfigError: A name is unknown, the device has no kernels for the runtime, or a rate is
+            given and the runtime executes whole windows.
         SpecError: The target holds no network, or one that cannot run so.
     """
     board = load_device(device)
-    names = device_runtimes(board)
-    if runtime is None and not names:
-        raise ConfigError(f"Device {board.name!r} states no kernel library that a runtime uses.")
-    chosen = load_runtime(runtime or names[0])
+    chosen = load_runtime(runtime or _first_runtime(board))
     spec = resolve_target(target)
     graph = lower(spec)
     report = cost_report(spec, board, chosen.name)
@@ -103,6 +111,7 @@ def profile_target(target: str, device: str, runtime: str | None = None) -> Prof
     alive = [layer.ram_bytes for layer in report.layers]
     peak = report.layers[alive.index(max(alive))].name
     reordered, ram_bytes = _reordered(spec, chosen, report)
+    step = step_profile(graph, board, chosen, sample_rate_hz)
     return Profile(
         target=target,
         device=board,
@@ -114,8 +123,19 @@ def profile_target(target: str, device: str, runtime: str | None = None) -> Prof
         peak=peak,
         reordered=reordered,
         reordered_ram_bytes=ram_bytes,
-        warnings=tuple(advice(graph, report, head_bytes, board)),
+        step=step,
+        warnings=(
+            *advice(graph, report, head_bytes, board),
+            *(step.warnings() if step else ()),
+        ),
     )
+
+
+def _first_runtime(device: Device) -> str:
+    names = device_runtimes(device)
+    if not names:
+        raise ConfigError(f"Device {device.name!r} states no kernel library that a runtime uses.")
+    return names[0]
 
 
 def _reordered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from evonas.runner.devices import aligned
 from evonas.runner.profile import Profile
+from evonas.runner.profile_step import step_lines, step_table
 from evonas.units import format_quantity
 
 
@@ -22,6 +23,9 @@ def profile_lines(profile: Profile) -> list[str]:
 
 
 def _layer_table(profile: Profile) -> list[str]:
+    if profile.step is not None and profile.step.cost is not None:
+        cells = step_table(profile.graph, profile.report, profile.step.cost)
+        return aligned(cells, left=(0,))
     header = ["operator", "output", "params", "MACs", "instructions", "cycles", "time", "share"]
     cells = [[*header, "alive"]]
     for layer in profile.report.layers:
@@ -59,6 +63,8 @@ def _totals(profile: Profile) -> list[str]:
         _peak_line(profile),
         *_order_lines(profile),
     ]
+    if profile.step is not None:
+        return [*lines, *step_lines(profile.step, device, report.accuracy)]
     if report.latency_s is None:
         return [*lines, f"latency: {report.accuracy} of runtime {runtime.name}"]
     model = report.accuracy
@@ -72,8 +78,9 @@ def _totals(profile: Profile) -> list[str]:
 
 
 def _peak_line(profile: Profile) -> str:
-    if profile.runtime.planner == "step":
-        return "RAM is that of one step of a stream: ring buffers and the tensors of a step"
+    if profile.step is not None:
+        state, frame = _bytes(profile.step.ram.state_bytes), _bytes(profile.step.ram.frame_bytes)
+        return f"RAM is that of a stream: state between steps {state}, tensors of a step {frame}"
     lost = profile.head_bytes - profile.bound_bytes
     line = f"RAM peak: {profile.peak}, {_bytes(profile.bound_bytes)} alive"
     if lost > 0 and profile.runtime.planner == "greedy":

@@ -19,21 +19,32 @@ def card(study: Study, trial: Trial, is_recommended: bool) -> list[str]:
     """Returns the lines of a network's section: its recorded values, its shares, its layers."""
     mark = " (recommended)" if is_recommended else ""
     values = trial.values
-    time = f"- latency {show(study, 'latency', values.get('latency'))}"
-    if "energy" in values:
-        time += f", energy {show(study, 'energy', values['energy'])} an inference"
+    time = _time(study, trial)
     counts = ", ".join(f"{show(study, n, values.get(n))} {readable(n)}" for n in ("params", "macs"))
     lines = [f"### Trial {trial.number}{mark}", "", *_errors(study, trial), time, f"- {counts}"]
     lines += [f"- {line}" for line in share_of_device(study, trial)]
     lines += [f"- digest `{trial.digest}`{_weights(study, trial)}"]
-    layers = cost_report(trial.spec, study.problem.device, study.problem.runtime).layers
+    report = cost_report(trial.spec, study.problem.device, study.problem.runtime)
+    layers, is_stream = report.layers, report.runtime == "c_step"
     rows = [
         [_operator(op), _shape(layer.shape), _count(layer.params), _count(layer.macs)]
-        + [show(study, "latency", layer.latency_s), format_quantity(layer.ram_bytes, "byte")]
+        + [show(study, "latency", layer.latency_s)]
+        + ["–" if is_stream else format_quantity(layer.ram_bytes, "byte")]
         for op, layer in zip(lower(trial.spec).ops, layers, strict=True)
     ]
     titles = ["operator", "output", "params", "MACs", "latency", "RAM alive"]
     return [*lines, "", *table(titles, rows, n_text=2)]
+
+
+def _time(study: Study, trial: Trial) -> str:
+    values = trial.values
+    per_step = "_per_step" if "latency_per_step" in values else ""
+    latency, energy = f"latency{per_step}", f"energy{per_step}"
+    time = f"- {readable(latency)} {show(study, latency, values.get(latency))}"
+    if energy not in values:
+        return time
+    unit = "a step on average" if per_step else "an inference"
+    return f"{time}, energy {show(study, energy, values[energy])} {unit}"
 
 
 def share_of_device(study: Study, trial: Trial) -> list[str]:

@@ -85,6 +85,7 @@ def train(target: str, config: StudyConfig, output: Path | None = None) -> Train
             f"{target} maps {spec.input_shape} to {spec.output_shape}, the task needs "
             f"{splits.input_shape} to ({splits.num_outputs},)."
         )
+    costs: CostReport = cost_report(spec, load_device(config.device.source), config.device.runtime)
     backend = BACKENDS.get("torch")()
     results: list[TrainResult] = []
     tests: list[float] = []
@@ -101,7 +102,6 @@ def train(target: str, config: StudyConfig, output: Path | None = None) -> Train
             output.mkdir(parents=True, exist_ok=True)
             (output / "spec.json").write_text(spec.to_json(), encoding="utf-8")
             save_weights(output / "weights.npz", weights)
-    costs: CostReport = cost_report(spec, load_device(config.device.source), config.device.runtime)
     return Training(
         target=target,
         digest=spec.digest,

@@ -13,7 +13,7 @@ from evonas.arch.spec import ArchSpec
 from evonas.config import StudyConfig
 from evonas.cost import cost_report
 from evonas.devices import Device, load_device
-from evonas.errors import ConfigError
+from evonas.errors import ConfigError, UnsupportedOpError
 from evonas.objectives import OBJECTIVES, AbstractObjective
 from evonas.pareto import Box
 from evonas.spaces import SPACES
@@ -72,7 +72,8 @@ class Problem:
         """Returns the problem that a config states for a task's data.
 
         Raises:
-            ConfigError: A name is unknown, or a value is not what its key takes.
+            ConfigError: A name is unknown, a value is not what its key takes, or the runtime cannot
+                execute the seed network.
         """
         space_class = SPACES.get(config.space.kind)
         space = space_class.from_settings(
@@ -92,7 +93,10 @@ class Problem:
             metric=metric,
             loss_weight=weight,
         )
-        problem.costs(space.seed)  # refuses a device that lacks a figure for them
+        try:
+            problem.costs(space.seed)  # refuses a device that lacks a figure for them
+        except UnsupportedOpError as error:
+            raise ConfigError(f"[device] runtime = {problem.runtime!r}: {error}") from None
         if config.search.budget.epochs is not None and not problem.needs_training:
             raise ConfigError(
                 "[search] budget: epochs never end a search that trains nothing; give trials, cpu "

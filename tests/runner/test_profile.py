@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import math
 import re
 
 import pytest
@@ -234,3 +236,57 @@ def test_wrong_names_are_one_line_that_suggests_the_right_one(tmp_path):
 def test_a_two_dimensional_network_does_not_run_step_by_step():
     line = refused("profile", "ds_cnn", "--device", "stm32l4r5", "--runtime", "c_step")
     assert "step by step" in line
+
+
+def test_a_stream_is_profiled_step_by_step():
+    found = profile_target("ecgtcn", "stm32l4r5", "c_step", 50)
+    text, data = "\n".join(profile_lines(found)), found.to_dict()
+
+    assert "uncalibrated: CMSIS-NN's instruction counts stand in" in text
+    assert "real time: yes, " in text
+    assert "of the 20.0 ms between samples" in text
+    assert "energy per step " in text
+    assert data["state_bytes"] + data["frame_bytes"] == data["peak_ram_bytes"]
+    assert data["mean_latency_per_step_s"] == data["latency_per_step_s"]  # no strides
+    assert (data["real_time"], data["sample_period_s"]) == (True, 0.02)
+
+
+def test_a_step_as_long_as_the_time_between_samples_is_not_real_time():
+    found = profile_target("ecgtcn", "stm32l4r5", "c_step").step
+    worst_s = found.cost.worst_s
+
+    at = dataclasses.replace(found, period_s=worst_s)
+    above = dataclasses.replace(found, period_s=math.nextafter(worst_s, 1))
+
+    assert (at.is_real_time, above.is_real_time, found.is_real_time) == (False, True, None)
+    assert [warning.code for warning in at.warnings()] == ["real_time"]
+    assert above.warnings() == found.warnings() == []
+
+
+def test_what_is_not_real_time_is_a_warning():
+    result = run("profile", "ecgtcn", "--device", "stm32l4r5", "--runtime", "c_step",
+                 "--sample-rate", 50_000)  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    assert "warning: not real time: the worst step takes " in result.stdout
+    assert "real time: yes" not in result.stdout
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf"])
+def test_a_sample_rate_is_above_zero(rate):
+    line = refused("profile", "ecgtcn", "--device", "stm32l4r5", "--runtime", "c_step",
+                   "--sample-rate", rate)  # fmt: skip
+    assert "--sample-rate: expected hertz above 0" in line
+
+
+def test_a_sample_rate_is_about_streams():
+    line = refused("profile", "ecgtcn", "--device", "stm32l4r5", "--sample-rate", "50")
+    assert "add --runtime c_step" in line
+
+
+def test_without_an_instruction_model_a_stream_has_ram_alone():
+    text = "\n".join(profile_lines(profile_target("ecgtcn", "rp2040", "c_step", 50)))
+
+    assert "state between steps" in text
+    assert "latency of a step: no latency model yet" in text
+    assert "real time" not in text

@@ -17,7 +17,7 @@ from evonas.tasks.metrics import resolve_metric
 def _problem(search, task=(), **tables):
     task = {"kind": "synthetic", "shape": [2, 24], **dict(task)}
     space = {"seed_network": {"widths": [6, 8], "kernel": 5}}
-    data = {"task": task, "space": space, "search": search, **tables}
+    data = {"task": task, "space": space, "search": search} | tables
     config = validate_table(StudyConfig, data, "x")
     splits = load_splits("synthetic", config.task.settings, 0.25, 0)
     return Problem.from_config(config, splits, resolve_metric(None, splits.is_regression))
@@ -69,3 +69,35 @@ def test_limits_on_the_error_are_in_the_unit_of_the_metric():
     assert classes.describe_limits({"error": 0.355}) == "error 35.5 % > 20.0 %"
     with pytest.raises(ConfigError, match="in the target's unit"):
         _problem({"limits": {"error": "20 %"}}, task={"target": "number"})
+
+
+STREAM = {"objectives": ["error", "latency_per_step", "peak_ram"]}
+
+
+def test_a_stream_bounds_and_minimises_its_step():
+    search = STREAM | {"limits": {"latency_per_step": "20 ms", "energy_per_step": "1 mJ"}}
+    problem = _problem(search, device={"runtime": "c_step"})
+
+    costs = problem.costs(problem.space.seed)
+    assert costs["latency_per_step"] > 0
+    assert costs["peak_ram"] < 500  # a step's; a window's arena takes more
+    assert "latency" not in costs
+    assert "uncalibrated" in problem.describe_device()
+
+
+@pytest.mark.parametrize("search", [STREAM, {"limits": {"energy_per_step": "1 mJ"}}])
+def test_a_step_is_refused_where_windows_are_executed(search):
+    with pytest.raises(ConfigError, match='name runtime = "c_step"'):
+        _problem(search)
+
+
+def test_a_window_is_refused_where_steps_are_executed():
+    with pytest.raises(ConfigError, match="name latency_per_step"):
+        _problem({"objectives": ["error", "latency"]}, device={"runtime": "c_step"})
+
+
+def test_a_space_that_looks_ahead_is_refused_with_the_way_out():
+    seed = {"widths": [6, 8], "kernel": 5}
+    space = {"seed_network": seed, "padding": "same"}
+    with pytest.raises(ConfigError, match=r'looks ahead.*\[space\] padding = "causal"'):
+        _problem(STREAM, device={"runtime": "c_step"}, space=space)

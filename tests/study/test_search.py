@@ -18,6 +18,7 @@ import pytest
 
 from evonas.config import StudyConfig
 from evonas.console import closing_lines
+from evonas.cost import peak_ram_bytes
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import non_dominated
 from evonas.plots.front import front_data
@@ -50,18 +51,31 @@ def finished(tmp_path_factory):
     return search(config)
 
 
-def _tiny(folder, **search_keys):
+def _tiny(folder, runtime="tflm", **search_keys):
     from evonas.config import validate_table
 
     data = {
         "study": {"name": "tiny", "dir": str(folder / "study"), "seed": 3},
         "task": {"kind": "synthetic", "train": 60, "test": 20, "shape": [2, 24]},
         "space": {"kind": "tcn", "seed_network": {"widths": [6, 8], "kernel": 5, "pool": [1]}},
+        "device": {"runtime": runtime},
         "search": {"pop_size": 6, "budget": {"trials": 14}, "n_jobs": 1} | search_keys,
         "proxy": {"steps": 6},
         "final": {"steps": 10, "candidates": 3, "seeds": 2},
     }
     return validate_table(StudyConfig, data, "tiny")
+
+
+def test_a_stream_is_searched_end_to_end(tmp_path):
+    objectives = ["error", "latency_per_step", "peak_ram"]
+    study = search(_tiny(tmp_path, "c_step", objectives=objectives, budget={"trials": 8}))
+
+    best = study.recommend("latency_per_step <= 10 ms")
+    assert best.values["peak_ram"] == peak_ram_bytes(best.spec, "c_step")
+    assert best.values["latency_per_step"] > 0
+    report = (study.directory / "report.md").read_text()
+    assert "uncalibrated: CMSIS-NN's instruction" in report
+    assert "- latency per step " in report
 
 
 def test_the_budget_in_trials_is_kept_exactly(finished):
