@@ -187,13 +187,15 @@ def _alone(job: Job) -> Evaluation:
 
     It has two attempts: the pool may have been broken before it was this job's turn.
     """
+    reason = ""
     for _ in range(2):
         try:
             (evaluation,) = _parallel([job], 2)
             return evaluation
-        except _worker_deaths():
+        except _worker_deaths() as error:
+            reason = str(error).strip().partition("\n")[0]
             _fresh_workers()
-    text = "its worker process died twice (killed, out of memory or crashed)"
+    text = f"its worker process died twice (killed, out of memory or crashed): {reason}"
     nan = float("nan")
     return _evaluation(job, TrainResult(nan, nan, 0.0, 0, 0.0, text))
 
