@@ -61,7 +61,9 @@ def describe(study: Study) -> dict[str, object]:
     margin = MARGIN if not study.splits.is_regression else MARGIN * (seed_test or 0.0)
     front = sorted(study.front(), key=lambda t: t.values["params"])
     by_val = [t for t in front if t.values["error"] <= seed.values["error"]]
-    near = [t for t in front if (metric_on_test(t) or 1e9) <= (seed_test or 0.0) + margin]
+    scored = [(t, metric_on_test(t)) for t in front]
+    goal = (seed_test or 0.0) + margin
+    near = [t for t, value in scored if value is not None and value <= goal]
     return {
         "front": len(front),
         "seconds": study.store.meta("seconds"),
