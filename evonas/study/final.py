@@ -12,7 +12,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from evonas.pareto import farthest_point_order, non_dominated
+from evonas.pareto import farthest_point_order, knee, non_dominated
 from evonas.proxy.backends import BACKENDS
 from evonas.study.evaluate import Job, load_weights, run_jobs, trial_seed
 from evonas.study.loop import recipe_of, spent_seconds
@@ -43,9 +43,7 @@ def candidates(study: Study) -> list[Trial]:
         return []
     F = study.problem.columns(rows)
     keep = np.flatnonzero(non_dominated(F))
-    points = study.box.normalise(F[keep])
-    start = int(np.argmin(np.linalg.norm(points, axis=1)))
-    order = farthest_point_order(points, start)
+    order = farthest_point_order(study.box.normalise(F[keep]), knee(F[keep], study.box))
     return [trials[keep[i]] for i in order[: study.config.final.candidates]]
 
 
