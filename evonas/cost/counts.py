@@ -35,7 +35,8 @@ def count_params(spec: ArchSpec) -> int:
 
     Weights, one bias a channel of every convolution and dense layer (meta-kernels are merged), the
     biases and scalars of recurrent cells (evonas.arch.cells), and two numbers a channel
-    for a batch norm that cannot be folded (evonas.arch.lower says which). Scales and zero points of the quantisation are not counted.
+    for a batch norm that cannot be folded (evonas.arch.lower says which). Scales and zero points of
+    the quantisation are not counted.
 
     Raises:
         UnsupportedOpError: The spec holds an operator without a lowering.
