@@ -35,6 +35,7 @@ THIRD_PARTY = {
     "moocore": {"pareto"},
     "pymoo": {"searchers/nsga2"},
     "aeon": {"tasks/aeon"},
+    "sklearn": {"tasks/digits"},
     "torch": {
         "proxy/build", "proxy/layers_meta", "proxy/layers_norm", "proxy/backends/torch",
         "study/study",
