@@ -37,8 +37,8 @@ THIRD_PARTY = {
     "aeon": {"tasks/aeon"},
     "sklearn": {"tasks/digits"},
     "torch": {
-        "proxy/build", "proxy/layers_meta", "proxy/layers_norm", "proxy/backends/torch",
-        "study/study",
+        "proxy/build", "proxy/layers_meta", "proxy/layers_norm", "proxy/layers_recurrent",
+        "proxy/recurrence", "proxy/backends/torch", "study/study",
     },
     "joblib": {"study", "runner/dry_run"},
     "matplotlib": {"plots"},

@@ -28,12 +28,15 @@ from evonas.arch.ops import (
     LastStep,
     MetaKernel,
     Pool,
+    Recurrent,
     Shape,
+    StackFrames,
 )
 from evonas.arch.spec import ArchSpec
 from evonas.errors import SpecError, UnsupportedOpError, unknown_name
 from evonas.proxy.layers_meta import MetaKernelLayer
 from evonas.proxy.layers_norm import BatchNormLayer
+from evonas.proxy.layers_recurrent import RecurrentLayer, StackFramesLayer
 from evonas.proxy.weights import (
     Weights,
     fold,
@@ -213,6 +216,8 @@ LAYERS: dict[type, Callable[[Any, tuple[Shape, ...], bool], nn.Module]] = {
     MetaKernel: lambda op, shapes, deployed: _meta_kernel(op, shapes[0], deployed),
     Dense: lambda op, shapes, deployed: _Dense(op, shapes[0], op.bias or deployed),
     LSTM: lambda op, shapes, deployed: _LSTM(op, shapes[0], deployed),
+    Recurrent: lambda op, shapes, deployed: RecurrentLayer(op, shapes[0]),
+    StackFrames: lambda op, shapes, deployed: StackFramesLayer(op.factor),
     BatchNorm: lambda op, shapes, deployed: BatchNormLayer(shapes[0][0]),
     Activation: lambda op, shapes, deployed: _Function(_ACTIVATIONS[op.function]),
     Pool: lambda op, shapes, deployed: _Pool(op),
