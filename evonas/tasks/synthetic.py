@@ -40,7 +40,7 @@ class SyntheticSettings(OpenTable):
 @final
 @dataclass(frozen=True)
 class SyntheticTask(AbstractTask):
-    """Samples of a pattern, drawn anew from their seed at each load."""
+    """Waves, the adding problem, copy memory or a noisy oscillator, drawn anew from a seed."""
 
     settings: SyntheticSettings
     Settings: ClassVar[type[Table]] = SyntheticSettings
