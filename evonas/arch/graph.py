@@ -94,6 +94,11 @@ class LoweredOp:
     macs: int = 0
 
     @property
+    def name(self) -> str:
+        """Its kind, of a recurrent layer the cell, and the number of its node: "conv 3"."""
+        return f"{self.cell or self.kind} {self.node}"
+
+    @property
     def params(self) -> int:
         """Number of weights and biases."""
         return self.weights + self.biases
