@@ -101,3 +101,11 @@ def test_a_space_that_looks_ahead_is_refused_with_the_way_out():
     space = {"seed_network": seed, "padding": "same"}
     with pytest.raises(ConfigError, match=r'looks ahead.*\[space\] padding = "causal"'):
         _problem(STREAM, device={"runtime": "c_step"}, space=space)
+
+
+def test_generated_c_is_searched_for_latency_where_its_kernels_have_a_stand_in():
+    problem = _problem({"objectives": ["error", "latency", "energy"]}, device={"runtime": "c"})
+
+    assert problem.costs(problem.space.seed)["latency"] > 0
+    with pytest.raises(ConfigError, match="^Device 'rp2040' has no instruction model of CMSIS-NN"):
+        _problem({"objectives": ["error", "latency"]}, device={"name": "rp2040", "runtime": "c"})
