@@ -12,9 +12,12 @@ from evonas.arch.spec import ArchSpec
 from evonas.config import StudyConfig
 from evonas.objectives import OBJECTIVES
 from evonas.proxy.backends import BACKENDS
+from evonas.spaces.mixed import log10_size
 from evonas.study.initial import first_population
 from evonas.study.loop import recipe_of
-from evonas.study.problem import Problem, check_reachable, smallest_reachable
+from evonas.study.problem import Problem
+from evonas.study.reachable import check_reachable, smallest_reachable
+from evonas.study.yardsticks import reference_specs
 from evonas.tasks.load import load_splits
 from evonas.tasks.metrics import resolve_metric
 from evonas.tasks.splits import Splits
@@ -83,13 +86,14 @@ def dry_run(config: StudyConfig) -> Estimate:
     splits = load_splits(task.kind, task.settings, task.validation, config.study.seed)
     metric = resolve_metric(task.metric, splits.is_regression)
     problem = Problem.from_config(config, splits, metric)
+    reference_specs(config.final.references, splits)  # refuses one that does not fit
     smallest = smallest_reachable(problem, problem.cost_names)
     check_reachable(problem, smallest)
     seconds, final_weights = _seconds(config, problem, splits)
     trials = config.search.budget.trials
     runs = 2 if config.search.compare_random else 1
     return Estimate(
-        log10_size=problem.space.genes.log10_size,
+        log10_size=log10_size(problem.space),
         seed=problem.costs(problem.space.seed),
         smallest=dict(smallest),
         data=f"data: {len(splits.train)} training, {len(splits.val)} validation, "
@@ -107,7 +111,7 @@ def _seconds(config: StudyConfig, problem: Problem, splits: Splits) -> tuple[flo
     specs = [space.decode(row) for row in population]
     macs = np.array([problem.costs(spec)["macs"] for spec in specs])
     params = np.array([problem.costs(spec)["params"] for spec in specs])
-    count = config.final.candidates * config.final.seeds
+    count = (config.final.candidates + len(config.final.references)) * config.final.seeds
     n_bytes = 5.0 * float(np.mean(params)) * count
     budget = config.search.budget
     if budget.wall is not None:

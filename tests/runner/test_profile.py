@@ -331,7 +331,7 @@ def test_a_stream_of_a_recurrent_network_is_judged_by_its_worst_step(tmp_path):
 def test_a_runtime_without_the_cell_is_refused_in_one_line(tmp_path):
     line = refused("profile", saved(tmp_path, gated()), "--device", "stm32l4r5")
 
-    assert line.endswith('the cell fastgrnn; generated C runs it: runtime = "c" or "c_step".')
+    assert 'the cell fastgrnn; generated C runs it: runtime = "c" or "c_step" (or' in line
 
 
 def test_a_stream_without_a_latency_has_no_figure(tmp_path):
