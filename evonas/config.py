@@ -166,6 +166,7 @@ class TrainingTable(Table):
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: PositiveFloat = 0.02
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip: PositiveFloat | None = None
     schedule: Literal["cosine", "one-cycle", "constant"] = "cosine"
     loss: Literal["auto", "cross-entropy", "mse", "l1"] = "auto"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -25,6 +25,7 @@ def test_a_single_sample_left_over_makes_no_batch_of_its_own():
         ("batch_size", 1),
         ("learning_rate", 0.0),
         ("weight_decay", -1.0),
+        ("clip", 0.0),
         ("label_smoothing", 1.0),
         ("dropout", 1.0),
         ("data_fraction", 0.0),

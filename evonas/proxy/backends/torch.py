@@ -44,6 +44,9 @@ BETAS = (0.9, 0.999)
 ADAM_EPS = 1e-8
 """AdamW's constants, as in torch.optim.AdamW."""
 
+CLIP_EPS = 1e-6
+"""As in torch.nn.utils.clip_grad_norm_: a gradient of 0 stays one."""
+
 CHUNK = 128
 """Samples that are evaluated at a time: their activations stay in a core's cache."""
 
@@ -106,13 +109,15 @@ class FlatAdamW:
     Args:
         model: Its parameters keep their memory format.
         weight_decay: Decoupled, times the rate.
+        clip: Largest norm of the whole gradient, as in torch.nn.utils.clip_grad_norm_; or None.
     """
 
-    def __init__(self, model: nn.Module, weight_decay: float) -> None:
+    def __init__(self, model: nn.Module, weight_decay: float, clip: float | None = None) -> None:
         parameters = sorted(model.parameters(), key=lambda p: p.dim() < 2)
         total = sum(p.numel() for p in parameters)
         self._n_decayed = sum(p.numel() for p in parameters if p.dim() > 1)
         self._decay = weight_decay
+        self._clip = clip
         self._weights, self._gradients = torch.empty(total), torch.zeros(total)
         self._mean, self._square = torch.zeros(total), torch.zeros(total)
         self._step = 0
@@ -132,6 +137,9 @@ class FlatAdamW:
     def step(self, rate: float) -> None:
         """Moves the weights by one step of that learning rate."""
         self._step += 1
+        if self._clip is not None:
+            norm = torch.linalg.vector_norm(self._gradients)
+            self._gradients.mul_((self._clip / (norm + CLIP_EPS)).clamp_(max=1))
         first, second = (1 - beta**self._step for beta in BETAS)
         if self._decay:
             self._weights[: self._n_decayed].mul_(1 - rate * self._decay)
@@ -169,7 +177,7 @@ def _train(
         recipe: How to train.
         seed: Of the order of samples and dropout.
     """
-    optimiser = FlatAdamW(model, recipe.weight_decay)
+    optimiser = FlatAdamW(model, recipe.weight_decay, recipe.clip)
     watch = DivergenceWatch(recipe.steps_per_epoch(len(samples)))
     rates = learning_rates(recipe, recipe.n_steps(len(samples))).tolist()
     steps = zip(rates, batches(samples, recipe, seed), strict=True)

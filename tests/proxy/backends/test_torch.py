@@ -259,20 +259,23 @@ def test_a_data_fraction_trains_on_fewer_samples(tiny, classes):
     assert (result.epochs, result.steps) == (4, 8)  # 20 samples, 2 batches a pass
 
 
-def test_the_optimiser_equals_torchs_own(tiny, classes):
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_the_optimiser_equals_torchs_own(tiny, classes, clip):
     spec = tiny((3, 12), 3)
     mine, own = build(spec), build(spec)
     decayed = [p for p in own.parameters() if p.dim() > 1]
     rest = [p for p in own.parameters() if p.dim() <= 1]
     groups = [{"params": decayed}, {"params": rest, "weight_decay": 0.0}]
     reference = torch.optim.AdamW(groups, lr=0.01, weight_decay=0.1)
-    flat = FlatAdamW(mine, weight_decay=0.1)
+    flat = FlatAdamW(mine, 0.1, clip)
     x, y = torch.from_numpy(classes.train.X), torch.from_numpy(classes.train.y)
-    for _ in range(5):
+    for factor in (50.0, 1.0, 0.1, 1.0, 20.0):  # Adam alone would not notice a common factor
         reference.zero_grad()
         flat.zero_grad()
         for model in (own, mine):
-            torch.nn.functional.cross_entropy(model(x), y).backward()
+            (factor * torch.nn.functional.cross_entropy(model(x), y)).backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(own.parameters(), clip)
         reference.step()
         flat.step(0.01)
 
