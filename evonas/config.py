@@ -172,6 +172,8 @@ class TrainingTable(Table):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shift: Annotated[float, Field(gt=0, lt=1)] | None = None
+    mask: Annotated[float, Field(gt=0, lt=1)] | None = None
     data_fraction: Share = 1.0
 
 

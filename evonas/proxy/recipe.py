@@ -37,6 +37,10 @@ class Recipe:
             over a batch is divided by the sum of their weights.
         dropout: Share of inputs of the last Dense layer that are dropped in training; a network
             without one drops nothing.
+        shift: Largest random shift of a training sample along every spatial axis, as a share of the
+            axis, a new one in every step; None for none.
+        mask: Longest stretch of every spatial axis that a training sample loses at random, as a
+            share of the axis, a new one in every step; None for none.
         data_fraction: Share of the training part that is used, the same for every network.
 
     Raises:
@@ -54,6 +58,8 @@ class Recipe:
     label_smoothing: float = 0.0
     class_weights: bool = False
     dropout: float = 0.0
+    shift: float | None = None
+    mask: float | None = None
     data_fraction: float = 1.0
 
     def __post_init__(self) -> None:
@@ -70,6 +76,8 @@ class Recipe:
             ("clip", self.clip is None or self.clip > 0, "a positive number or None"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "a share in [0, 1)"),
             ("dropout", 0 <= self.dropout < 1, "a share in [0, 1)"),
+            ("shift", self.shift is None or 0 < self.shift < 1, "a share in (0, 1) or None"),
+            ("mask", self.mask is None or 0 < self.mask < 1, "a share in (0, 1) or None"),
             ("data_fraction", 0 < self.data_fraction <= 1, "a share in (0, 1]"),
         )
         for name, is_valid, expected in ranges:

@@ -28,6 +28,8 @@ def test_a_single_sample_left_over_makes_no_batch_of_its_own():
         ("clip", 0.0),
         ("label_smoothing", 1.0),
         ("dropout", 1.0),
+        ("shift", 1.0),
+        ("mask", -0.1),
         ("data_fraction", 0.0),
         ("data_fraction", 1.5),
     ],

@@ -22,8 +22,9 @@ from torch.nn import functional
 
 from evonas.arch.ops import Dense
 from evonas.arch.spec import ArchSpec
+from evonas.proxy.augment import augmented
 from evonas.proxy.backends.backend import AbstractBackend, check_task
-from evonas.proxy.batches import DROPOUT, Indices, batches, generator, used_samples
+from evonas.proxy.batches import AUGMENT, DROPOUT, Indices, batches, generator, used_samples
 from evonas.proxy.build import Network, build, load_weights, read_weights
 from evonas.proxy.divergence import DivergenceWatch
 from evonas.proxy.losses import (
@@ -175,16 +176,18 @@ def _train(
         y: (n,) targets of the whole training part, standardised.
         samples: Indices of those that are used.
         recipe: How to train.
-        seed: Of the order of samples and dropout.
+        seed: Of the order of samples, dropout and the changes of samples.
     """
     optimiser = FlatAdamW(model, recipe.weight_decay, recipe.clip)
     watch = DivergenceWatch(recipe.steps_per_epoch(len(samples)))
+    rng = generator(seed, AUGMENT)
     rates = learning_rates(recipe, recipe.n_steps(len(samples))).tolist()
     steps = zip(rates, batches(samples, recipe, seed), strict=True)
     with _dropout(model, recipe.dropout, seed), torch.enable_grad():
         for step, (rate, batch) in enumerate(steps, 1):
             optimiser.zero_grad()
-            value = loss(model(torch.from_numpy(X[batch])), torch.from_numpy(y[batch]))
+            inputs = augmented(X[batch], recipe, rng)
+            value = loss(model(torch.from_numpy(inputs)), torch.from_numpy(y[batch]))
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step(rate)
             error = watch.verdict(value.item())

@@ -243,6 +243,16 @@ def test_dropout_acts_on_the_inputs_of_the_last_dense_in_training_alone():
     torch.testing.assert_close(dropped[kept], whole[kept] / 0.75)
 
 
+@pytest.mark.parametrize("key", ["shift", "mask"])
+def test_samples_change_in_training_by_draws_that_follow_the_seed(tiny, classes, key):
+    def trained(share):
+        recipe = Recipe(steps=4, **{key: share})
+        return TorchBackend().fit(tiny((3, 12), 3), classes, recipe, 1, ERROR)[1]
+
+    assert same(trained(0.25), trained(0.25))
+    assert not same(trained(0.25), trained(None))
+
+
 def test_dropout_changes_the_training_and_its_draws_follow_the_seed(tiny, classes):
     def trained(dropout):
         recipe = Recipe(steps=4, dropout=dropout)
