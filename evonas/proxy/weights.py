@@ -36,6 +36,19 @@ Weights = dict[str, Array]
 FASTGRNN_SCALARS = (1.0, -4.0)
 """zeta and nu before their sigmoids, as published (Kusupati et al. 2018)."""
 
+KEEP_BIAS = 1.0
+"""Added to the initial bias of the gate by which a cell keeps its state.
+
+Jozefowicz et al. 2015 <https://proceedings.mlr.press/v37/jozefowicz15.html>, for the LSTM. Without
+it, short trainings often end on the plateau of a network without memory.
+"""
+
+KEEP_GATES = {"fastgrnn": (0, 1), "ugrnn": (0, 1), "mgu": (0, -1), "gru": (1, 1), "lstm": (1, 1)}
+"""Cell -> (that gate's place among the biases, 1 where an open gate keeps or -1 where it forgets).
+
+A vanilla cell has none.
+"""
+
 BATCH_NORM_EPS = 1e-5
 """Added to the variance, as in torch.nn.BatchNorm2d."""
 
@@ -83,8 +96,8 @@ def initial_weights(spec: ArchSpec, seed: int) -> Weights:
     """Returns the weights that a training starts from, float32, a function of spec and seed alone.
 
     Kernels, matrices and their biases are uniform in +-1 / sqrt(fan_in), those of recurrent layers
-    in +-1 / sqrt(hidden), as PyTorch's own layers start; batch norms start as the identity, the
-    scalars of FastGRNN as published.
+    in +-1 / sqrt(hidden), as PyTorch's own layers start, and their gates to the state's keep open
+    by ``KEEP_BIAS``; batch norms start as the identity, the scalars of FastGRNN as published.
     """
     rng = generator(seed, INITIAL)
     weights: Weights = {}
@@ -100,10 +113,12 @@ def initial_weights(spec: ArchSpec, seed: int) -> Weights:
             bound = 1 / math.sqrt(op.hidden)
             for part, shape in lstm_shapes(op, spec.shapes[node.inputs[0]]).items():
                 weights[f"{name}.{part}"] = rng.uniform(-bound, bound, shape).astype(np.float32)
+            _keep_state("lstm", op.hidden, weights[f"{name}.bias_ih"])
         elif isinstance(op, Recurrent):
             bound = 1 / math.sqrt(op.hidden)
             for part, shape in recurrent_shapes(op, spec.shapes[node.inputs[0]]).items():
                 weights[f"{name}.{part}"] = rng.uniform(-bound, bound, shape).astype(np.float32)
+            _keep_state(op.cell, op.hidden, weights[f"{name}.bias"])
             if CELLS[op.cell].scalars:
                 weights[f"{name}.scalars"] = np.array(FASTGRNN_SCALARS, np.float32)
         elif isinstance(op, MetaKernel):
@@ -115,6 +130,13 @@ def initial_weights(spec: ArchSpec, seed: int) -> Weights:
         elif isinstance(op, BatchNorm):
             weights |= _identity_norm(name, spec.shapes[index][0])
     return weights
+
+
+def _keep_state(cell: str, hidden: int, bias: Array) -> None:
+    """Opens, in place, the gate by which a cell keeps its state."""
+    if cell in KEEP_GATES:
+        place, sign = KEEP_GATES[cell]
+        bias[place * hidden : (place + 1) * hidden] += sign * KEEP_BIAS
 
 
 def _identity_norm(name: str, channels: int) -> Weights:

@@ -70,6 +70,25 @@ def test_initial_weights_are_a_function_of_spec_and_seed():
     assert {array.dtype for array in first.values()} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize("cell", ["fastgrnn", "ugrnn", "mgu", "gru", "lstm"])
+def test_a_fresh_cell_keeps_most_of_its_state(cell):
+    b = SpecBuilder()
+    spec = b.finish(b.recurrent(b.input((1, 6)), cell, 256))
+    weights = initial_weights(spec, seed=0)
+    for array in weights.values():
+        if array.ndim == 2:  # a weak input, nothing from the state
+            array[...] = 0.1 if array.shape[1] == 1 else 0.0
+    model = build(spec).eval()
+    load_weights(model, weights)
+    pulse = torch.zeros(1, 1, 6)
+    pulse[..., 0] = 1.0
+
+    mean = model(pulse).mean(1).flatten()  # over units, whose small biases cancel out
+
+    keep = 1 / (1 + np.exp(-1.0))  # 0.73 of a gate with a bias of 1; without one it were 0.5
+    np.testing.assert_allclose((mean[1:4] / mean[:3]).detach().numpy(), keep, atol=0.06)
+
+
 def test_a_scaled_output_is_in_the_targets_unit(tiny, numbers):
     spec = tiny((2, 10), 1)
     weights, model = initial_weights(spec, 0), build(spec).eval()
