@@ -284,3 +284,19 @@ def test_a_network_of_each_cell_learns(cell, classes):
 
     assert result.error is None
     assert result.metric <= 0.2  # of three classes
+
+
+@pytest.mark.parametrize("read", ["last_step", "global_average_pool"])
+def test_a_readout_hands_back_its_gradient_in_the_order_of_the_states(read):
+    b = SpecBuilder()
+    model = build(b.finish(getattr(b, read)(b.recurrent(b.input((3, 9)), "gru", 4))))
+    recurrent, readout = model.get_submodule("node1"), model.get_submodule("node2")
+    states = recurrent(_image(5, 3, 1, 9)).detach().requires_grad_()
+
+    y = readout(states)
+    expected = states[:, :, 0, -1] if read == "last_step" else states[:, :, 0].mean(2)
+    (grad,) = torch.autograd.grad(y.sum(), [states])
+
+    torch.testing.assert_close(y, expected)
+    torch.testing.assert_close(grad, torch.autograd.grad(expected.sum(), [states])[0])
+    assert grad.permute(3, 1, 0, 2).is_contiguous()  # (time, hidden, batch, 1): not copied
