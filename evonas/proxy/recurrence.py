@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from evonas.arch.cells import CELLS
-from evonas.proxy.cell_loops import LOOPS, Array, Back, Kept, Product
+from evonas.proxy.cell_loop import Array, Back, Kept, Product
+from evonas.proxy.cell_loops import LOOPS
 from evonas.proxy.cell_steps import RecurrentWeights
 
 NUMPY_PRODUCT = 1 << 17
@@ -101,34 +102,49 @@ def _gradients(
     cell: str, x: Tensor, weights: RecurrentWeights, back: Back, needs_x: bool
 ) -> tuple[Tensor | None, ...]:
     """Returns the gradients of x and of each weight, from those of the loop."""
-    w_first, w, u_first, u, _, _ = weights
-    w_scale, u_scale = _scales(cell, weights)
-    given = torch.from_numpy(back.inputs)
-    flat = _over_steps(given)  # (rows, time * batch)
-    bias = (flat.sum(1, keepdim=True) * w_scale).flatten()
-    inner = x if w_first is None else _every_step(w_first, x)
-    of_w = (flat @ _over_steps(inner).t() * w_scale).view(-1, *w.shape).sum(0)
-    of_w_first = of_x = None
-    if needs_x or w_first is not None:
-        repeats = len(w_scale) // len(w)
-        of_x = _every_step((w.repeat(repeats, 1) * w_scale).t(), given)
-    if w_first is not None and of_x is not None:
-        of_w_first = _over_steps(of_x) @ _over_steps(x).t()
-        of_x = _every_step(w_first.t(), of_x) if needs_x else None
-    products = [
-        _over_steps(torch.from_numpy(result)) @ _over_steps(torch.from_numpy(operand)).t()
-        for result, operand in back.products
-    ]
-    of_u, of_u_first = torch.cat(products) * u_scale, None
-    if u_first is not None:
-        of_u, of_u_first = of_u @ u_first.t(), u.t() @ of_u
+    of_x, of_w_first, of_w, of_bias = _input_gradients(cell, x, weights, back, needs_x)
+    _, u_scale = _scales(cell, weights)
+    of_u_first, of_u = (
+        None,
+        u_scale
+        * torch.cat(
+            [
+                _over_steps(torch.from_numpy(result)) @ _over_steps(torch.from_numpy(operand)).t()
+                for result, operand in back.products
+            ]
+        ),
+    )
+    if weights.u_first is not None:
+        of_u_first, of_u = weights.u.t() @ of_u, of_u @ weights.u_first.t()
     of_scalars = None
     if weights.scalars is not None:
         gains = weights.gains()
         of_scalars = torch.from_numpy(back.extra) * gains * (1 - gains)
     elif back.extra is not None:
-        bias = torch.cat([bias, torch.from_numpy(back.extra)])
-    return of_x, of_w_first, of_w, of_u_first, of_u, bias, of_scalars
+        of_bias = torch.cat([of_bias, torch.from_numpy(back.extra)])
+    return of_x, of_w_first, of_w, of_u_first, of_u, of_bias, of_scalars
+
+
+def _input_gradients(
+    cell: str, x: Tensor, weights: RecurrentWeights, back: Back, needs_x: bool
+) -> tuple[Tensor | None, Tensor | None, Tensor, Tensor]:
+    """Returns the gradients of x, of both factors of W and of the inputs' biases."""
+    w_first, w = weights.w_first, weights.w
+    w_scale, _ = _scales(cell, weights)
+    given = torch.from_numpy(back.inputs)
+    flat = _over_steps(given)  # (rows, time * batch)
+    of_bias = (flat.sum(1, keepdim=True) * w_scale).flatten()
+    inner = x if w_first is None else _every_step(w_first, x)
+    of_w = (flat @ _over_steps(inner).t() * w_scale).view(-1, *w.shape).sum(0)
+    if w_first is None and not needs_x:
+        return None, None, of_w, of_bias
+    repeats = len(w_scale) // len(w)
+    of_inner = _every_step((w.repeat(repeats, 1) * w_scale).t(), given)
+    if w_first is None:
+        return of_inner, None, of_w, of_bias
+    of_w_first = _over_steps(of_inner) @ _over_steps(x).t()
+    of_x = _every_step(w_first.t(), of_inner) if needs_x else None
+    return of_x, of_w_first, of_w, of_bias
 
 
 def _extra(cell: str, weights: RecurrentWeights) -> Tensor:
