@@ -38,6 +38,9 @@ _ROOM_ABOVE = 2.0
 _FAMILY_LOOKS = ((BLUE, "o"), (ORANGE, "s"), (SKY, "D"), (YELLOW, "^"))
 """Colour and marker of each family of a mixed space, in turn."""
 
+_REFERENCE_MARKERS = "PvpX<h>8"
+"""Marker of each reference, in turn."""
+
 
 def draw(data: FrontData, ax: Axes, panel: int) -> None:
     """Draws one panel without title and legend.
@@ -158,21 +161,13 @@ def _front_groups(data: FrontData) -> list[tuple[str, npt.NDArray[np.bool_], str
 
 
 def _references(data: FrontData, ax: Axes, x: int) -> None:
-    """Draws the references beside the front, each with its name."""
-    from matplotlib.patheffects import withStroke
-
+    """Draws the references beside the front, each with a marker of its own."""
     points = data.reference_points[:, [x, 0]]
     tests = np.column_stack([points[:, 0], data.reference_test])
-    _dots(ax, tests, "reference, test", s=30, color=INK, marker="x", linewidths=1.1, zorder=3.5)
-    _dots(ax, points, "reference", s=70, color=INK, marker="P", edgecolors="white",
-          linewidths=0.8, zorder=5)  # fmt: skip
-    for name, point in zip(data.references, points, strict=True):
-        if np.isfinite(point).all():
-            ax.annotate(
-                name, point, xytext=(0, 7), textcoords="offset points", ha="center", va="bottom",
-                fontsize=SMALL_PT, color=INK, zorder=6,
-                path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            )  # fmt: skip
+    _dots(ax, tests, "references, test", s=24, color=INK, marker="x", linewidths=1.0, zorder=3.5)
+    for name, point, marker in zip(data.references, points, cycle(_REFERENCE_MARKERS)):
+        _dots(ax, point[None], name, s=60, color=INK, marker=marker, edgecolors="white",
+              linewidths=0.8, zorder=5)  # fmt: skip
 
 
 def _recommended(data: FrontData, ax: Axes, x: int) -> None:

@@ -96,4 +96,9 @@ def _families(study: Study) -> list[str]:
     sentence = family_sentence(study)
     if not sentence:
         return []
-    return [*wrapped(f"{sentence[0].upper()}{sentence[1:]}."), "", *family_table(study)]
+    note = (
+        "Hypervolume alone: the share that the front loses without the family's networks. What is "
+        "left of 100 % several families dominate."
+    )
+    sentence = f"{sentence[0].upper()}{sentence[1:]}."
+    return [*wrapped(sentence), "", *family_table(study), "", *wrapped(note)]

@@ -179,9 +179,12 @@ def test_references_are_drawn_with_their_names_where_their_costs_are_known(front
     ax = plot_front(data)
 
     first, second = (each for each in ax.figure.axes if each.axison)
-    assert drawn(first)["reference"].tolist() == [[9e-3, 0.08]]
-    assert drawn(first)["reference, test"].tolist() == [[9e-3, 0.09]]
-    assert len(drawn(second)["reference"]) == 2
-    assert [t.get_text() for t in first.texts if t.get_text() in data.references] == ["lstm"]
+    assert drawn(first)["lstm"].tolist() == [[9e-3, 0.08]]
+    assert drawn(first)["references, test"].tolist() == [[9e-3, 0.09]]
+    assert "gru" not in drawn(first)
+    assert drawn(second)["gru"].tolist() == [[2e3, 0.2]]
+    markers = [c.get_paths()[0].vertices for c in second.collections if c.get_label() in "lstmgru"]
+    assert len(markers) == 2
+    assert not np.array_equal(*markers)
     low, high = first.get_xlim()
     assert low < 9e-3 < high
