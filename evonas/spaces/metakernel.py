@@ -38,7 +38,7 @@ CHANNELS = 4
 
 
 class MetaKernelSpace(AbstractSpace):
-    """Networks of meta-kernels that a seed network bounds.
+    """Convolutional networks of meta-kernels, in 1-D or 2-D, that a seed network bounds.
 
     Kernels that reach beyond a tensor are cut to what they see of it, a separable layer of one tap
     is a 1x1 convolution, and a network without some of the blocks is encoded at the first blocks
