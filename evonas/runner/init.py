@@ -60,7 +60,7 @@ SIGNALS = """\
 kind = "tcn"                  # temporal convolutional networks; the seed bounds their layers
 seed_network = {{ widths = {widths}, kernel = {kernel}, pool = {pool} }}
 # or kind = "rnn" or "metakernel" (evonas list spaces), or several at once: kind = ["tcn", "rnn"]
-# with the keys of each in [space.tcn] and [space.rnn]; runtime = "c" executes all recurrent cells"""
+# with the keys of each in [space.tcn] and [space.rnn]; runtime = "c" executes every cell"""
 
 IMAGES = """\
 kind = "metakernel"           # convolutions, each of several kernels that become one
