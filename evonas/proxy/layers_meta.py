@@ -54,12 +54,14 @@ class _Branch(nn.Module):
         # The convolution pads both sides alike for free; only the rest costs a copy.
         self._padding = tuple(max(0, min(pad)) for pad in own)
         rest = [[n - free for n in pad] for pad, free in zip(own, self._padding, strict=True)]
-        self._rest = [n for pad in reversed(rest) for n in pad]  # the last axis first
-        self._pads = any(self._rest)
+        flat = [n for pad in reversed(rest) for n in pad]  # the last axis first
+        self._changes = [flat] if any(flat) else []
+        if any(min(pad) < 0 < max(pad) for pad in own):  # a crop may reach the other side's zeros
+            self._changes = [[max(n, 0) for n in flat], [min(n, 0) for n in flat]]
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._pads:
-            x = functional.pad(x, self._rest)  # a negative pad crops
+        for change in self._changes:
+            x = functional.pad(x, change)  # a negative pad crops
         y = torch.conv2d(
             x, self.weight, None, self._stride, self._padding, self._dilation, self._groups
         )

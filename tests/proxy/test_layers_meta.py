@@ -93,9 +93,18 @@ def test_merging_is_exact_for_every_subset_stride_and_dilation(family, groups):
         assert expected[0].numel() == math.prod(spec.output_shape)
 
 
-@pytest.mark.parametrize("pads", [((6, 0),), ((0, 0),), ((0, 5),), ((9, 2),)])
-def test_merging_is_exact_with_any_explicit_pads(pads):
-    spec = _spec(((1,), (3,), (7,)), 2, pads=pads)
+@pytest.mark.parametrize(
+    ("pads", "dilation"),
+    [
+        (((6, 0),), 1),
+        (((0, 0),), 1),
+        (((0, 5),), 1),
+        (((9, 2),), 1),
+        (((0, 25),), 7),  # the single tap of a branch reads zeros behind the signal alone
+    ],
+)
+def test_merging_is_exact_with_any_explicit_pads(pads, dilation):
+    spec = _spec(((1,), (3,), (7,)), 2, dilation, pads=pads)
     weights = _random_weights(spec, seed=1)
     x = torch.randn(2, 4, 19, dtype=torch.float64)
     trained, deployed = Network(spec).double().eval(), Network(spec, deployed=True).double()
