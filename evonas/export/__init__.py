@@ -1,0 +1,1 @@
+"""Deployable files of a quantised network: one format a file."""
