@@ -56,7 +56,11 @@ class SharingBuilder:
         return self._shared(("offsets", *items), write)
 
     def table(self, *fields: Field) -> int:
-        """Returns the offset of a table."""
+        """Returns the offset of a table; a value of type "shape" becomes a vector of int32."""
+        fields = tuple(
+            (slot, "offset", self.vector(value, "<i4")) if kind == "shape" else (slot, kind, value)
+            for slot, kind, value in fields
+        )
 
         def write() -> int:
             slots = max((slot for slot, _, _ in fields), default=-1) + 1

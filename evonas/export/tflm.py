@@ -96,9 +96,7 @@ def _load(data: bytes) -> Any:
         except Exception as error:
             arena *= 4
             if arena > LARGEST_ARENA_BYTES:
-                raise DataError(
-                    f"TensorFlow Lite Micro does not take the file: {error}."
-                ) from None
+                raise DataError(f"TensorFlow Lite Micro does not take the file: {error}.") from None
 
 
 def _captured(call: Callable[[], Any]) -> tuple[Any, str]:

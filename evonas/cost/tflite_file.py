@@ -1,0 +1,262 @@
+"""Size of a .tflite file as evonas writes it (evonas.export.tflite), from the deployed graph alone.
+
+A flatbuffer is tables, vectors and strings, of which the writer shares equal ones. What depends on
+trained numbers is taken as it mostly is: every scale differs, and the zero points of all tensors
+but those behind a ReLU.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from evonas.arch.graph import LoweredGraph, LoweredOp
+from evonas.arch.ops import Shape
+
+HEADER_BYTES = 8
+"""Offset of the root and the identifier."""
+
+BUFFER_ALIGNMENT = 16
+PLAN_NAME = "OfflineMemoryAllocation"
+PLAN_HEADER = 3
+"""Numbers before the offsets of an embedded memory plan: version, subgraph and their count."""
+
+KEEPS_QUANTISATION = ("average_pool", "max_pool", "pad", "relu", "reshape", "strided_slice")
+"""Operators whose output is quantised as their input, so that one table serves both."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A tensor whose numbers, if it has any, are in the file.
+
+    Attributes:
+        shape: Its shape.
+        element_bytes: Of one number; 0 for a tensor without numbers.
+        n_scales: Scales of its quantisation; 0 for none.
+        axis: Of its channels.
+        value: What equal ones share; None where no other is equal.
+    """
+
+    shape: Shape
+    element_bytes: int
+    n_scales: int = 0
+    axis: int = 0
+    value: Hashable = None
+
+
+class _Size:
+    """Bytes so far, and what was counted already."""
+
+    def __init__(self) -> None:
+        self.n_bytes = 0
+        self._known: set[Hashable] = set()
+
+    def add(self, n_bytes: int, key: Hashable = None) -> bool:
+        """Adds bytes, those with a key once; returns whether they were new."""
+        if key is not None and key in self._known:
+            return False
+        self._known.add(key)
+        self.n_bytes += n_bytes
+        return True
+
+    def vector(self, count: int, element_bytes: int = 4, key: Hashable = None) -> None:
+        """Adds a vector of numbers: their count and they, to full words."""
+        self.add(4 + _ceil(count * element_bytes, 4), None if key is None else ("vector", key))
+
+    def table(self, slots: tuple[int, ...], small: int = 0, key: Hashable = None) -> bool:
+        """Adds a table, and its list of slots if it is the first of its form.
+
+        Args:
+            slots: Those that it holds.
+            small: How many of them take one byte instead of four.
+            key: What equal ones share.
+        """
+        n_bytes = _ceil(4 + 4 * (len(slots) - small) + small, 4)
+        is_new = self.add(n_bytes, None if key is None else ("table", key))
+        if is_new:
+            self.add(_ceil(4 + 2 * (max(slots, default=-1) + 1), 4), ("slots", slots, small))
+        return is_new
+
+
+def _ceil(n: int, multiple: int) -> int:
+    return -(-n // multiple) * multiple
+
+
+def tflite_file_bytes(graph: LoweredGraph, offline_plan: bool = False) -> int:
+    """Returns the size of a deployed graph's .tflite file, without metadata of a study.
+
+    Args:
+        graph: The deployed network.
+        offline_plan: Whether a memory plan is embedded.
+    """
+    size = _Size()
+    n_constants, n_buffers = _add_constants(size, graph)
+    _add_activations(size, graph)
+    codes = {_code(op) for op in graph.ops}
+    for op in graph.ops:
+        _add_operator(size, op, len(FILE_CONSTANTS.get(op.kind, _none)(graph, op)))
+    for code in codes:
+        size.table((0, 2, 3), small=1, key=("code", code))
+    n_tensors = len(graph.tensors) + n_constants
+    if offline_plan:
+        _add_plan(size, n_tensors)
+    n_buffers += offline_plan
+    # Empty buffer, subgraph, model, and the vectors that list what these hold.
+    size.table(())
+    size.table((0, 1, 2, 3))
+    size.table((0, 1, 2, 4, 6) if offline_plan else (0, 1, 2, 4))
+    for count in (n_tensors, 1, 1, len(graph.ops), len(codes), 1, 1 + n_buffers):
+        size.vector(count)
+    return _ceil(HEADER_BYTES + size.n_bytes, BUFFER_ALIGNMENT)
+
+
+def _add_constants(size: _Size, graph: LoweredGraph) -> tuple[int, int]:
+    """Returns how many tensors and buffers the operators' constants are."""
+    constants = [
+        (c.value or (index, i), c)
+        for index, op in enumerate(graph.ops)
+        for i, c in enumerate(FILE_CONSTANTS.get(op.kind, _none)(graph, op))
+    ]
+    n_buffers = 0
+    distinct = dict(constants)
+    for key, constant in distinct.items():
+        n_bytes = math.prod(constant.shape) * constant.element_bytes
+        if n_bytes:
+            n_buffers += 1
+            size.add(_ceil(4 + n_bytes, BUFFER_ALIGNMENT))
+            size.table((0,))
+        size.vector(len(constant.shape), key=constant.shape)
+        slots: tuple[int, ...] = (0, 1, 2) if n_bytes else (0, 1)
+        if constant.n_scales:
+            size.table((2, 3, 6) if constant.axis else (2, 3))
+            size.vector(constant.n_scales)
+            size.vector(1, 8, key=("zero point", 0))
+            slots = (*slots, 4)
+        size.table(slots, small=1)
+    return len(distinct), n_buffers
+
+
+def _add_activations(size: _Size, graph: LoweredGraph) -> None:
+    owners: dict[int, Hashable] = {0: 0}
+    size.table((0, 1, 4), small=1)
+    _add_quantisation(size, 0, zero_point="of 0")
+    size.vector(4, key=("activation", graph.tensors[0].shape))
+    for op in graph.ops:
+        owner = owners[op.inputs[0]] if op.kind in KEEPS_QUANTISATION else op.output
+        owners[op.output] = owner
+        relu = op.activation is not None
+        _add_quantisation(size, owner, zero_point="lowest" if relu else f"of {owner}")
+        size.table((0, 1, 4), small=1)
+        size.vector(4, key=("activation", graph.tensors[op.output].shape))
+
+
+def _add_quantisation(size: _Size, owner: Hashable, zero_point: str) -> None:
+    if size.table((2, 3), key=("quantisation", owner)):
+        size.vector(1)
+        size.vector(1, 8, key=("zero point", zero_point))
+
+
+def _code(op: LoweredOp) -> str:
+    if op.kind == "relu":
+        return op.activation or "relu"
+    return "depthwise" if op.kind == "scale" else op.kind
+
+
+def _add_operator(size: _Size, op: LoweredOp, n_constants: int) -> None:
+    size.vector(len(op.inputs) + n_constants)
+    size.vector(1)
+    if op.kind == "relu":
+        size.table((0, 1, 2))
+        return
+    size.table((0, 1, 2, 3, 4), small=1)
+    slots, small = FILE_OPTIONS[op.kind](op)
+    if op.kind == "reshape":
+        size.table(slots)
+    else:
+        size.table(slots, small, key=("options", _code(op), _options_key(op)))
+
+
+def _options_key(op: LoweredOp) -> Hashable:
+    pads = op.pads if op.kind != "pad" else ()
+    kernel = op.kernel if op.kind.endswith("pool") else ()
+    return (op.activation, op.stride, op.dilation, bool(pads and any(map(any, pads))), kernel)
+
+
+def _add_plan(size: _Size, n_tensors: int) -> None:
+    size.add(_ceil(4 + 4 * (PLAN_HEADER + n_tensors), BUFFER_ALIGNMENT))
+    size.table((0,))
+    size.table((0, 1))
+    size.vector(1)
+    size.add(4 + _ceil(len(PLAN_NAME) + 1, 4))
+
+
+def _none(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
+    return ()
+
+
+def _layer(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
+    c_in = graph.tensors[op.inputs[0]].shape[-1]
+    if op.kind == "dense":
+        return Constant((op.biases, c_in), 1, 1), Constant((op.biases,), 4, 1)
+    if op.kind == "conv":
+        weights = Constant((op.biases, *op.kernel, c_in // op.groups), 1, op.biases)
+    else:
+        weights = Constant((1, *op.kernel, op.biases), 1, op.biases, axis=3)
+    return weights, Constant((op.biases,), 4)
+
+
+def _pad(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
+    return (Constant((4, 2), 4, value=op.pads),)
+
+
+def _last_step(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
+    shape = graph.tensors[op.inputs[0]].shape
+    values = (("last", shape[1]), ("shape", shape), "strides")
+    return tuple(Constant((4,), 4, value=value) for value in values)
+
+
+FILE_CONSTANTS: dict[str, Callable[[LoweredGraph, LoweredOp], tuple[Constant, ...]]] = {
+    "conv": _layer,
+    "depthwise": _layer,
+    "dense": _layer,
+    "scale": _layer,
+    "pad": _pad,
+    "strided_slice": _last_step,
+}
+"""Kind of operator -> the tensors that it reads beside activations."""
+
+
+def _window_slots(first: int, activation: int, others: tuple[int, ...] = ()) -> _Slots:
+    """Returns the slots of a window's option table; values at their default are left out."""
+
+    def slots(op: LoweredOp) -> tuple[tuple[int, ...], int]:
+        pads = any(map(any, op.pads))
+        dilations = [first + i for i in (0, 1) if first and op.dilation[1 - i] != 1]
+        parts = [*([0] if pads else []), 1, 2, *others, *dilations]
+        parts += [activation] if op.activation else []
+        return tuple(parts), int(pads) + bool(op.activation)
+
+    return slots
+
+
+_Slots = Callable[[LoweredOp], tuple[tuple[int, ...], int]]
+
+
+def _activation_slot(op: LoweredOp) -> tuple[tuple[int, ...], int]:
+    return ((0,), 1) if op.activation else ((), 0)
+
+
+FILE_OPTIONS: dict[str, _Slots] = {
+    "conv": _window_slots(4, 3),
+    "depthwise": _window_slots(5, 4, (3,)),
+    "scale": _window_slots(5, 4, (3,)),
+    "dense": _activation_slot,
+    "add": _activation_slot,
+    "average_pool": _window_slots(0, 5, (3, 4)),
+    "max_pool": _window_slots(0, 5, (3, 4)),
+    "pad": lambda op: ((), 0),
+    "reshape": lambda op: ((0,), 0),
+    "strided_slice": lambda op: ((), 0),
+}
+"""Kind of operator -> the slots of its option table, and how many of them take one byte."""
