@@ -288,7 +288,7 @@ def _message(
     shown = isinstance(first["input"], Mapping) or "; got " in text
     came = "" if shown else f", got {first['input']!r}"
     place = f"[{path}] " if depth and not tables else f"{prefix}{path}: "
-    return f"{place}{text}{came}."
+    return f"{place if path else ''}{text}{came}."
 
 
 def _keys(location: Sequence[str | int], data: Any, is_missing: bool) -> list[str]:

@@ -35,7 +35,11 @@ THIRD_PARTY = {
     "moocore": {"pareto"},
     "pymoo": {"searchers/nsga2"},
     "aeon": {"tasks/aeon"},
-    "torch": {"proxy/build", "proxy/backends/torch", "study/study"},
+    "sklearn": {"tasks/digits"},
+    "torch": {
+        "proxy/build", "proxy/layers_meta", "proxy/layers_norm", "proxy/layers_recurrent",
+        "proxy/recurrence", "proxy/backends/torch", "study/study",
+    },
     "joblib": {"study", "runner/dry_run"},
     "matplotlib": {"plots"},
     "typer": {"cli"},

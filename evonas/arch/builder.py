@@ -15,10 +15,13 @@ from evonas.arch.ops import (
     GlobalAveragePool,
     Input,
     LastStep,
+    MetaKernel,
     Op,
     Pads,
     Pool,
+    Recurrent,
     Shape,
+    StackFrames,
 )
 from evonas.arch.spec import ArchSpec, Node
 
@@ -165,6 +168,48 @@ class SpecBuilder:
     def lstm(self, x: int, hidden: int) -> int:
         """Adds an LSTM that gives its whole sequence; last_step behind it takes the last state."""
         return self.add_op(LSTM(hidden), x)
+
+    def recurrent(self, x: int, cell: str, hidden: int, rank_w: int = 0, rank_u: int = 0) -> int:
+        """Adds a recurrent layer that gives its whole sequence; "lstm" of full rank is an LSTM."""
+        if cell == "lstm" and not (rank_w or rank_u):
+            return self.lstm(x, hidden)
+        return self.add_op(Recurrent(cell, hidden, rank_w, rank_u), x)
+
+    def stack_frames(self, x: int, factor: int) -> int:
+        """Adds the stacking of neighbouring positions into channels."""
+        return self.add_op(StackFrames(factor), x)
+
+    def meta_kernel(
+        self,
+        x: int,
+        out_channels: int,
+        kernels: tuple[Shape, ...],
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        pads: Pads | None = None,
+    ) -> int:
+        """Adds a meta-kernel over all spatial axes, padded as TFLite's SAME unless pads are given.
+
+        Args:
+            x: Input node.
+            out_channels: Number of filters.
+            kernels: Taps per axis of each branch, in any order.
+            stride: Step along every axis.
+            dilation: Distance between taps along every axis.
+            groups: Channel groups.
+            pads: Zeros (before, after) per axis of the merged kernel.
+        """
+        lengths = self._shapes[x][1:]
+        merged = tuple(max(taps) for taps in zip(*kernels, strict=True))
+        if pads is None:
+            axes = zip(lengths, merged, strict=True)
+            pads = tuple(same_padding(n, k, stride, dilation) for n, k in axes)
+        ones = (1,) * len(lengths)
+        sizes = (tuple(stride * n for n in ones), tuple(dilation * n for n in ones))
+        return self.add_op(
+            MetaKernel(out_channels, tuple(sorted(set(kernels))), *sizes, pads, groups), x
+        )
 
     def add(self, x: int, y: int) -> int:
         """Adds the element-wise sum of two nodes."""

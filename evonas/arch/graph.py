@@ -16,6 +16,8 @@ Kind = Literal[
     "depthwise",
     "dense",
     "lstm",
+    "recurrent",
+    "stack",
     "scale",
     "add",
     "average_pool",
@@ -52,7 +54,9 @@ class LoweredOp:
     """One operator that the runtime executes.
 
     Attributes:
-        kind: What it does; "depthwise" is a convolution with one input channel a group.
+        kind: What it does; "depthwise" is a convolution with one input channel a group, "recurrent"
+            a cell of evonas.arch.cells other than TFLite's LSTM, "stack" makes neighbouring
+            positions channels of one.
         inputs: Indices of the tensors that it reads.
         output: Index of the tensor that it writes.
         node: Index of the spec's node that it stems from.
@@ -63,10 +67,13 @@ class LoweredOp:
             that the kernel supplies itself; of a pooling the positions that it skips.
         groups: Channel groups of a convolution.
         activation: "relu" or "relu6" where one is fused into it, or where it is one.
+        cell: Name of a recurrent cell; empty for all other kinds.
+        rank_w: Rank of the cell's input matrix; 0 for full.
+        rank_u: Rank of the cell's recurrent matrix; 0 for full.
         weights: Number of weights.
         biases: Number of biases.
-        macs: Multiply-accumulates of convolutions, dense layers and LSTMs, taps on zeros included;
-            0 for all others.
+        macs: Multiply-accumulates of convolutions, dense layers and the matrices of recurrent
+            layers, taps on zeros included; 0 for all others.
     """
 
     kind: Kind
@@ -79,9 +86,17 @@ class LoweredOp:
     pads: Pads = NO_PADS
     groups: int = 1
     activation: str | None = None
+    cell: str = ""
+    rank_w: int = 0
+    rank_u: int = 0
     weights: int = 0
     biases: int = 0
     macs: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its kind, of a recurrent layer the cell, and the number of its node: "conv 3"."""
+        return f"{self.cell or self.kind} {self.node}"
 
     @property
     def params(self) -> int:
@@ -90,8 +105,8 @@ class LoweredOp:
 
     @property
     def scaled_channels(self) -> int:
-        """Channels with a quantisation of their own; a dense layer and an LSTM have none."""
-        return 0 if self.kind in ("dense", "lstm") else self.biases
+        """Channels with a quantisation of their own; dense and recurrent layers have none."""
+        return 0 if self.kind in ("dense", "lstm", "recurrent") else self.biases
 
 
 @dataclass(frozen=True)

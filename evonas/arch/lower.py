@@ -15,6 +15,10 @@ between a spec and its lowered graph:
   input that is flat already it is nothing.
 - A global average is an average pooling over all positions, the last step a STRIDED_SLICE.
 - Every convolution and dense layer has one bias a channel.
+- A meta-kernel is the one convolution into which it merges.
+- Stacking frames is a copy as RESHAPE is; what is left over of the length is cut off before.
+- A recurrent layer other than an LSTM of full rank has no operator in TFLite: only generated C
+  executes it. Where the last step alone is read, it writes the last state and no sequence.
 - An LSTM is one fused UNIDIRECTIONAL_SEQUENCE_LSTM from the whole sequence to the whole sequence,
   with one bias a gate and unit. It has three axes where convolutions have four; the RESHAPE that a
   file may need between them is not counted.
@@ -30,6 +34,7 @@ from functools import lru_cache
 from typing import Any
 
 from evonas.arch.builder import same_padding
+from evonas.arch.cells import recurrent_counts
 from evonas.arch.graph import NO_PADS, Kind, LoweredGraph, LoweredOp, LoweredTensor
 from evonas.arch.ops import (
     LSTM,
@@ -42,10 +47,13 @@ from evonas.arch.ops import (
     GlobalAveragePool,
     Input,
     LastStep,
+    MetaKernel,
     Op,
     Pads,
     Pool,
+    Recurrent,
     Shape,
+    StackFrames,
 )
 from evonas.arch.spec import ArchSpec
 from evonas.errors import UnsupportedOpError
@@ -181,6 +189,30 @@ def _lower_lstm(state: _Lowering, index: int, op: Any) -> int:
     return state.add_op("lstm", (source,), (height, steps, op.hidden), index, **fields)
 
 
+def _lower_recurrent(state: _Lowering, index: int, op: Any) -> int:
+    (source,) = state.input_tensors(index)
+    height, steps, c_in = state.tensors[source].shape
+    counts = recurrent_counts(op.cell, c_in, op.hidden, op.rank_w, op.rank_u)
+    shape: Shape = (height, steps, op.hidden)
+    readers = state.spec.consumers[index]
+    if len(readers) == 1 and isinstance(state.spec.nodes[readers[0]].op, LastStep):
+        shape = (op.hidden,)
+    fields = {"weights": counts.w_params + counts.u_params, "biases": counts.biases}
+    fields |= {"macs": steps * counts.step_macs, "rank_w": op.rank_w, "rank_u": op.rank_u}
+    return state.add_op("recurrent", (source,), shape, index, cell=op.cell, **fields)
+
+
+def _lower_stack(state: _Lowering, index: int, op: Any) -> int:
+    (source,) = state.input_tensors(index)
+    height, steps, channels = state.tensors[source].shape
+    if steps % op.factor:
+        kept = (height, steps - steps % op.factor, channels)
+        source = state.add_op("strided_slice", (source,), kept, index)
+    shape = channels_last(state.spec.shapes[index])
+    sizes = {"kernel": (1, op.factor), "stride": (1, op.factor)}
+    return state.add_op("stack", (source,), shape, index, **sizes)
+
+
 def _lower_batch_norm(state: _Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     (before,) = state.spec.nodes[index].inputs
@@ -225,9 +257,11 @@ def _lower_global_average(state: _Lowering, index: int, op: Any) -> int:
 
 
 def _lower_last_step(state: _Lowering, index: int, op: Any) -> int:
-    return state.add_op(
-        "strided_slice", state.input_tensors(index), state.spec.shapes[index], index
-    )
+    (source,) = state.input_tensors(index)
+    shape = state.spec.shapes[index]
+    if state.tensors[source].shape == shape:  # a recurrent layer's last state
+        return source
+    return state.add_op("strided_slice", (source,), shape, index)
 
 
 def _lower_flatten(state: _Lowering, index: int, op: Any) -> int:
@@ -245,8 +279,11 @@ def _lower_add(state: _Lowering, index: int, op: Any) -> int:
 LOWERINGS: dict[type[Op], Callable[[_Lowering, int, Any], int]] = {
     Input: _lower_input,
     Conv: _lower_conv,
+    MetaKernel: _lower_conv,
     Dense: _lower_dense,
     LSTM: _lower_lstm,
+    Recurrent: _lower_recurrent,
+    StackFrames: _lower_stack,
     BatchNorm: _lower_batch_norm,
     Activation: _lower_activation,
     Pool: _lower_pool,

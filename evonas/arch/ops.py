@@ -3,6 +3,7 @@
 Shapes are (channels, length) for 1-D signals, (channels, height, width) for images and (features,)
 after flattening; the batch is never part of a shape. Sizes, strides and pads of a convolution or a
 pooling window are tuples with one entry per spatial axis; pads are explicit, (before, after).
+Operators on sequences stand in evonas.arch.ops_sequence, their shapes in evonas.arch.shapes.
 """
 
 from __future__ import annotations
@@ -11,40 +12,18 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from evonas.arch.ops_sequence import LSTM, LastStep, Recurrent, StackFrames
+from evonas.arch.shapes import Pads, Shape, window_lengths
 from evonas.errors import SpecError
 
-Shape = tuple[int, ...]
-Pads = tuple[tuple[int, int], ...]
+__all__ = [
+    "ACTIVATIONS", "LSTM", "OPS", "POOLINGS", "Activation", "Add", "BatchNorm", "Conv", "Dense",
+    "Flatten", "GlobalAveragePool", "Input", "LastStep", "MetaKernel", "Op", "Pads", "Pool",
+    "Recurrent", "Shape", "StackFrames",
+]  # fmt: skip
 
 ACTIVATIONS = ("relu", "relu6")
 POOLINGS = ("average", "max")
-
-
-def _window_lengths(
-    op: str, shape: Shape, kernel: Shape, stride: Shape, dilation: Shape, pads: Pads
-) -> Shape:
-    """Returns the spatial output lengths of a sliding window, floor((L + pads - field) / s) + 1."""
-    rank = len(shape) - 1
-    if rank < 1 or not len(kernel) == len(stride) == len(dilation) == len(pads) == rank:
-        raise SpecError(
-            f"{op}: expected kernel, stride, dilation and pads with one entry for each spatial "
-            f"axis of shape {shape}, got {kernel}, {stride}, {dilation} and {pads}."
-        )
-    if min(kernel + stride + dilation) < 1 or any(min(pad) < 0 for pad in pads):
-        raise SpecError(
-            f"{op}: kernel {kernel}, stride {stride} and dilation {dilation} must be positive and "
-            f"pads {pads} not negative."
-        )
-    lengths = []
-    for length, k, s, d, pad in zip(shape[1:], kernel, stride, dilation, pads, strict=True):
-        room = length + sum(pad) - ((k - 1) * d + 1)
-        if room < 0:
-            raise SpecError(
-                f"{op}: a window of {k} taps and dilation {d} does not fit a length of {length} "
-                f"padded by {pad}."
-            )
-        lengths.append(room // s + 1)
-    return tuple(lengths)
 
 
 @dataclass(frozen=True)
@@ -100,8 +79,59 @@ class Conv:
                 f"Conv: {self.groups} groups divide neither or only one of {x[0]} input and "
                 f"{self.out_channels} output channels."
             )
-        lengths = _window_lengths("Conv", x, self.kernel, self.stride, self.dilation, self.pads)
+        lengths = window_lengths("Conv", x, self.kernel, self.stride, self.dilation, self.pads)
         return (self.out_channels, *lengths)
+
+
+@dataclass(frozen=True)
+class MetaKernel:
+    """Parallel convolutions whose batch-normalised outputs are added, merged into one to deploy.
+
+    After E-DNAS (Garcia, Agudo, Moreno-Noguer 2021): convolutions of one stride, dilation and
+    grouping are additive in their kernels. Every branch is a convolution without bias, followed by
+    a batch norm of its own; its taps are centred in the merged kernel, which is their bounding box.
+
+    Attributes:
+        out_channels: Number of filters of every branch.
+        kernels: Taps per axis of each branch, ascending, none twice; along each axis all odd or all
+            even, so that they share a centre.
+        stride: Step per axis, of all branches.
+        dilation: Distance between taps per axis, of all branches.
+        pads: Zeros (before, after) per axis of the merged kernel.
+        groups: Channel groups, of all branches.
+    """
+
+    n_inputs: ClassVar[int] = 1
+    out_channels: int
+    kernels: tuple[Shape, ...]
+    stride: Shape
+    dilation: Shape
+    pads: Pads
+    groups: int = 1
+
+    @property
+    def kernel(self) -> Shape:
+        """Taps per axis of the merged kernel."""
+        return tuple(max(taps) for taps in zip(*self.kernels, strict=True))
+
+    def output_shape(self, x: Shape) -> Shape:
+        """Returns (out_channels, lengths...) for an input (channels, lengths...)."""
+        if not self.kernels or len({len(kernel) for kernel in self.kernels}) != 1:
+            raise SpecError(f"MetaKernel: expected kernels of one rank, got {self.kernels}.")
+        if list(self.kernels) != sorted(set(self.kernels)):
+            raise SpecError(f"MetaKernel: expected ascending kernels, got {self.kernels}.")
+        if any(len({k % 2 for k in taps}) > 1 for taps in zip(*self.kernels, strict=True)):
+            raise SpecError(
+                f"MetaKernel: kernels {self.kernels} have no common centre and cannot be merged; "
+                "along each axis all sizes must be odd, or all even."
+            )
+        return self.merged().output_shape(x)
+
+    def merged(self) -> Conv:
+        """Returns the convolution that computes the same once it is deployed."""
+        return Conv(
+            self.out_channels, self.kernel, self.stride, self.dilation, self.pads, self.groups
+        )
 
 
 @dataclass(frozen=True)
@@ -125,29 +155,6 @@ class Dense:
                 f"{self.out_features}."
             )
         return (self.out_features,)
-
-
-@dataclass(frozen=True)
-class LSTM:
-    """A long short-term memory over a 1-D signal, forwards from a state of zeros.
-
-    Gates and cell are those of torch.nn.LSTM: one layer, no peepholes, no projection.
-
-    Attributes:
-        hidden: Number of units.
-    """
-
-    n_inputs: ClassVar[int] = 1
-    hidden: int
-
-    def output_shape(self, x: Shape) -> Shape:
-        """Returns (hidden, length), the whole sequence, for an input (channels, length)."""
-        if len(x) != 2 or self.hidden < 1:
-            raise SpecError(
-                f"LSTM: expected a shape (channels, length) and positive hidden, got {x} and "
-                f"{self.hidden}."
-            )
-        return (self.hidden, x[1])
 
 
 @dataclass(frozen=True)
@@ -206,7 +213,7 @@ class Pool:
         if any(max(pad) >= k for pad, k in zip(self.pads, self.kernel, strict=False)):
             raise SpecError(f"Pool: pads {self.pads} leave a window of {self.kernel} empty.")
         ones, pads = (1,) * len(self.kernel), self.pads or ((0, 0),) * len(self.kernel)
-        return (x[0], *_window_lengths("Pool", x, self.kernel, self.stride, ones, pads))
+        return (x[0], *window_lengths("Pool", x, self.kernel, self.stride, ones, pads))
 
 
 @dataclass(frozen=True)
@@ -219,19 +226,6 @@ class GlobalAveragePool:
         """Returns (channels,)."""
         if len(x) < 2:
             raise SpecError(f"GlobalAveragePool: expected a spatial input, got shape {x}.")
-        return (x[0],)
-
-
-@dataclass(frozen=True)
-class LastStep:
-    """The last position of a 1-D signal: (channels, length) -> (channels,)."""
-
-    n_inputs: ClassVar[int] = 1
-
-    def output_shape(self, x: Shape) -> Shape:
-        """Returns (channels,)."""
-        if len(x) != 2:
-            raise SpecError(f"LastStep: expected a shape (channels, length), got {x}.")
         return (x[0],)
 
 
@@ -262,8 +256,11 @@ class Add:
 Op = (
     Input
     | Conv
+    | MetaKernel
     | Dense
     | LSTM
+    | Recurrent
+    | StackFrames
     | BatchNorm
     | Activation
     | Pool
@@ -278,8 +275,11 @@ OPS: dict[str, type[Op]] = {
     for op in (
         Input,
         Conv,
+        MetaKernel,
         Dense,
         LSTM,
+        Recurrent,
+        StackFrames,
         BatchNorm,
         Activation,
         Pool,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from evonas.arch.graph import LoweredGraph
 from evonas.arch.lower import lower
 from evonas.arch.spec import ArchSpec
+from evonas.cost.recurrent import array_bytes, check_cells, table_bytes
 from evonas.cost.runtimes import Runtime, load_runtime
 
 FILE_BYTES = 1100
@@ -38,11 +39,12 @@ ARRAY_BYTES_PER_CHANNEL = 9
 
 ARRAY_BYTES_PER_LSTM = 40
 """Assumed: of each of an LSTM's eight matrices a multiplier (4) and a shift (1), beside 4 bytes a
-bias. Tables of sigmoid and tanh are not counted."""
+bias. evonas.cost.recurrent counts the tables of sigmoid and tanh."""
 
 
 def graph_model_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
     """Returns the size of a deployed graph's model; see model_bytes."""
+    check_cells(graph, runtime)
     return FORMATS[runtime.export_format](graph, runtime)
 
 
@@ -59,9 +61,11 @@ def _tflite_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
 
 
 def _array_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
-    n_bytes = 0
+    n_bytes = table_bytes(graph)
     for op in graph.ops:
-        if op.kind == "lstm":
+        if op.kind == "recurrent":
+            n_bytes += array_bytes(op)
+        elif op.kind == "lstm":
             n_bytes += op.weights + 4 * op.biases + ARRAY_BYTES_PER_LSTM
         else:
             n_bytes += op.weights + ARRAY_BYTES_PER_CHANNEL * op.biases
@@ -82,7 +86,7 @@ def model_bytes(spec: ArchSpec, runtime: str = "tflm") -> int:
 
     Of a .tflite file weights (1 byte), biases (4 bytes), scales and zero points of every channel of
     a convolution (a dense layer has one for all), and the file's tables, estimated by their number;
-    of generated C the arrays.
+    of generated C the arrays, tables of sigmoid and tanh among them where a layer is recurrent.
 
     Args:
         spec: The network.
@@ -90,7 +94,8 @@ def model_bytes(spec: ArchSpec, runtime: str = "tflm") -> int:
 
     Raises:
         ConfigError: The runtime is unknown.
-        UnsupportedOpError: The spec holds an operator without a lowering.
+        UnsupportedOpError: The spec holds an operator without a lowering, or one that the runtime
+            does not execute.
     """
     return graph_model_bytes(lower(spec), load_runtime(runtime))
 
@@ -100,6 +105,7 @@ def flash_bytes(spec: ArchSpec, runtime: str = "tflm") -> int:
 
     Raises:
         ConfigError: The runtime is unknown.
-        UnsupportedOpError: The spec holds an operator without a lowering.
+        UnsupportedOpError: The spec holds an operator without a lowering, or one that the runtime
+            does not execute.
     """
     return model_bytes(spec, runtime) + load_runtime(runtime).flash_bytes

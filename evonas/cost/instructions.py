@@ -13,6 +13,11 @@ from pathlib import Path
 from evonas.cost.kernel_calls import KernelCall
 from evonas.cost.kernel_paths import core_paths, kernel_path
 
+GATE_COEFFICIENTS = (23.0, 170.0)
+"""Instructions of an element-wise operation of a recurrent cell, for each value and each call, on
+any core: what is left of CMSIS-NN's measured LSTMs without their products, an eighth of it each
+(benchmarks/cost_recurrent.py). A stand-in for generated kernels, which are not measured yet."""
+
 COEFFICIENTS = Path(__file__).parent / "cmsis_nn.toml"
 
 
@@ -25,6 +30,7 @@ def coefficients() -> dict[str, dict[str, tuple[float, ...]]]:
             path: tuple(float(values[term]) for term in core_paths(core)[path].terms)
             for path, values in paths.items()
         }
+        | {"gate": GATE_COEFFICIENTS}
         for core, paths in data["core"].items()
     }
 

@@ -17,8 +17,9 @@ class KernelCall(NamedTuple):
     """One call of a kernel.
 
     Attributes:
-        kind: What it computes: "conv", "depthwise", "dense", "lstm", "average_pool", "max_pool",
-            "add", "softmax" or "pad".
+        kind: What it computes: "conv", "depthwise", "dense", "lstm", "gate", "average_pool",
+            "max_pool", "add", "softmax" or "pad". "dense" over several positions is one call for
+            each; "gate" is one element-wise operation of a recurrent cell.
         input: (height, width, channels); of an LSTM (1, steps, inputs), of a softmax (1, rows,
             classes).
         output: (height, width, channels); of an LSTM (1, steps, units).
@@ -132,11 +133,15 @@ KINDS = {
     "max_pool": "max_pool",
     "pad": "pad",
     "reshape": "pad",
+    "stack": "pad",
     "strided_slice": "pad",
 }
-"""Lowered operators -> the kernel that they call. Assumed: a copy costs what a pad without zeros
+"""Lowered operators -> the kernel that they call; a recurrent layer makes several calls
+(evonas.cost.recurrent_calls). Assumed: a copy costs what a pad without zeros
 does. TFLite Micro's reference code, which stands in for CMSIS-NN in these and in pads, is taken to
 cost what CMSIS-NN's kernels do."""
+
+COPIES = ("reshape", "stack", "strided_slice")
 
 RELU_CALLS = 3
 """Adds that a ReLU of its own, which is reference code, takes as long as: what best fits whole
@@ -160,7 +165,7 @@ def kernel_call(graph: LoweredGraph, op: LoweredOp) -> tuple[KernelCall, int]:
     kind = KINDS[op.kind]
     source, result = sizes(graph.tensors[op.inputs[0]].shape), sizes(graph.tensors[op.output].shape)
     calls = RELU_CALLS if op.kind == "relu" else 1
-    if op.kind in ("reshape", "strided_slice"):
+    if op.kind in COPIES:
         source = result
     elif op.kind == "conv" and op.groups > 1:
         calls = op.groups

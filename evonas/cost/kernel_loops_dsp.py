@@ -129,14 +129,15 @@ def _dense(call: KernelCall) -> Counts:
     """Two outputs at a time, four products of each in one trip; the last odd one alone."""
     quads, rest = divmod(call.input[2], 4)
     pairs, odd = divmod(call.output[2], 2)
+    n = call.positions
     return (
-        pairs * quads,
-        pairs * rest,
-        (pairs + 0.7 * odd) * (rest > 0),
-        pairs,
-        odd * (quads + rest),
-        odd,
-        1,
+        n * pairs * quads,
+        n * pairs * rest,
+        n * (pairs + 0.7 * odd) * (rest > 0),
+        n * pairs,
+        n * odd * (quads + rest),
+        n * odd,
+        n,
     )
 
 
@@ -156,6 +157,11 @@ def _lstm(call: KernelCall) -> Counts:
         steps * (units % 2),
         1,
     )
+
+
+def _gate(call: KernelCall) -> Counts:
+    """One pass over the hidden values in each step."""
+    return (call.positions * call.output[2], call.positions)
 
 
 def _average_pool(call: KernelCall) -> Counts:
@@ -240,6 +246,7 @@ DSP_PATHS: dict[str, KernelPath] = {
     "lstm": KernelPath(
         ("quad", "rest", "unit", "unit_with_state", "step", "odd_unit", "call"), _lstm
     ),
+    "gate": KernelPath(("element", "call"), _gate),
     "average_pool": KernelPath(
         ("tap", "tap_position", "output", "position", "row", "call"), _average_pool
     ),

@@ -102,7 +102,8 @@ def _dense(call: KernelCall) -> Counts:
     """Four outputs at a time."""
     vectors = _vectors(call.input[2])
     quads, rest = divmod(call.output[2], 4)
-    return (quads * vectors, quads, rest * vectors, rest, 1)
+    n = call.positions
+    return (n * quads * vectors, n * quads, n * rest * vectors, n * rest, n)
 
 
 def _lstm(call: KernelCall) -> Counts:

@@ -25,7 +25,8 @@ def _conv_1x1(call: KernelCall) -> Counts:
 def _dense(call: KernelCall) -> Counts:
     """Three outputs at a time."""
     triples, rest = divmod(call.output[2], 3)
-    return (triples * call.input[2], triples, rest * call.input[2], rest, 1)
+    n, depth = call.positions, call.input[2]
+    return (n * triples * depth, n * triples, n * rest * depth, n * rest, n)
 
 
 def _lstm(call: KernelCall) -> Counts:

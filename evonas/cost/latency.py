@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.cost.instructions import instructions
-from evonas.cost.kernel_calls import KernelCall, kernel_call
+from evonas.cost.kernel_calls import KernelCall
+from evonas.cost.recurrent_calls import op_calls
 from evonas.cost.tiles import tile_cycles
 from evonas.cost.weight_reads import weight_bytes_read
 from evonas.devices.catalogue import Device
@@ -23,6 +24,15 @@ from evonas.devices.kernels import (
     RooflineKernels,
     TileKernels,
 )
+
+GENERATED = "generated"
+GENERATED_ACCURACY = (
+    "uncalibrated: CMSIS-NN's instruction counts stand in for the generated kernels"
+)
+"""Kernel library and accuracy of generated C, whose kernels have no model of their own yet."""
+
+STAND_IN_LIBRARY = "cmsis_nn"
+"""Library whose instruction model stands for generated kernels."""
 
 STAND_IN_CORE = "m4"
 """Core whose instructions stand for those of operators that a library's own model does not know."""
@@ -48,8 +58,13 @@ def op_instructions(graph: LoweredGraph, op: LoweredOp, core: str) -> float:
         op: One of its operators.
         core: "m3", "m4", "m7", "m33" or "m55".
     """
-    call, n_calls = kernel_call(graph, op)
-    return n_calls * instructions(call, core)
+    return sum(n_calls * instructions(call, core) for call, n_calls in op_calls(graph, op))
+
+
+def generated_kernels(device: Device) -> InstructionKernels | None:
+    """Returns what stands for generated kernels on a device; None where it has no such model."""
+    kernels = device.kernels.get(STAND_IN_LIBRARY)
+    return kernels if isinstance(kernels, InstructionKernels) else None
 
 
 def op_cycles(graph: LoweredGraph, op: LoweredOp, device: Device, kernels: KernelModel) -> OpCycles:
@@ -77,7 +92,8 @@ def energy_j(latency_s: float, device: Device) -> float | None:
 def _by_instructions(
     graph: LoweredGraph, op: LoweredOp, device: Device, kernels: InstructionKernels
 ) -> OpCycles:
-    return call_cycles(*kernel_call(graph, op), device, kernels)
+    parts = [call_cycles(*call, device, kernels) for call in op_calls(graph, op)]
+    return OpCycles(sum(p.cycles for p in parts), sum(p.instructions or 0.0 for p in parts))
 
 
 def call_cycles(

@@ -9,6 +9,7 @@ from evonas.arch.lower import lower
 from evonas.arch.spec import ArchSpec
 from evonas.cost.arena import ALIGNMENT, ArenaPlan, Buffer, plan_greedy, plan_offline
 from evonas.cost.lstm import state_tensors, sum_buffers
+from evonas.cost.recurrent import check_cells
 from evonas.cost.runtimes import Runtime, load_runtime
 from evonas.cost.scratch import scratch_buffers
 from evonas.cost.stream import stream_step
@@ -118,6 +119,7 @@ def _kept_bytes(graph: LoweredGraph, runtime: Runtime, alignment: int) -> int:
 
 def graph_ram_bytes(graph: LoweredGraph, runtime: Runtime) -> int:
     """Returns the RAM that a deployed graph needs on a runtime; see peak_ram_bytes."""
+    check_cells(graph, runtime)
     return arena_head_bytes(graph, runtime) + runtime_ram_bytes(graph, runtime)
 
 
@@ -133,8 +135,8 @@ def peak_ram_bytes(spec: ArchSpec, runtime: str = "tflm") -> int:
 
     Raises:
         ConfigError: The runtime is unknown.
-        UnsupportedOpError: The spec holds an operator without a lowering, or the runtime is c_step
-            and the network cannot run step by step.
+        UnsupportedOpError: The spec holds an operator without a lowering or one that the runtime
+            does not execute, or the runtime is c_step and the network cannot run step by step.
     """
     return graph_ram_bytes(lower(spec), load_runtime(runtime))
 

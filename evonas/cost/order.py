@@ -72,7 +72,8 @@ class _Steps:
         names: For every step the node of the spec that it stems from.
         reads: For every step the tensors that it reads and does not write itself.
         writes: For every step the tensor that outlives it.
-        padded: For every step the bytes of the PAD before its convolution; mostly 0.
+        before: For every step the bytes that its first of two operators writes, such as the PAD
+            before a convolution; mostly 0.
         scratch: For every step the bytes of its scratch buffers.
         readers: For every tensor a bit for each step that reads it.
         sizes: For every tensor its aligned bytes.
@@ -85,14 +86,14 @@ class _Steps:
         self.output = graph.output
         self.reads: list[tuple[int, ...]] = [()] * len(self.names)
         self.writes = [0] * len(self.names)
-        self.padded = [0] * len(self.names)
+        self.before = [0] * len(self.names)
         self.scratch = [0] * len(self.names)
         self.readers = [0] * len(graph.tensors)
         for op in graph.ops:
             step = place[op.node]
-            if op.kind == "pad":
-                self.padded[step] = self.sizes[op.output]
-            if not self.reads[step]:
+            if self.reads[step]:  # the node's second operator, which reads what its first wrote
+                self.before[step] = self.sizes[self.writes[step]]
+            else:
                 self.reads[step] = tuple(dict.fromkeys(op.inputs))
             self.scratch[step] += sum(map(_aligned, scratch_buffers(graph, op, scratch)))
             self.writes[step] = op.output
@@ -117,10 +118,10 @@ class _Steps:
             if t != self.output and not self.readers[t] & ~(done | 1 << step)
         )
         written = self.sizes[self.writes[step]]
-        if self.padded[step]:
+        if self.before[step]:
             # PAD runs first and may free its input before the convolution writes
-            padding = live + self.padded[step]
-            during = live - freed + self.padded[step] + written + self.scratch[step]
+            padding = live + self.before[step]
+            during = live - freed + self.before[step] + written + self.scratch[step]
             return max(padding, during), live - freed + written
         return live + written + self.scratch[step], live - freed + written
 

@@ -10,18 +10,23 @@ from evonas.arch.ops import Shape
 from evonas.arch.spec import ArchSpec
 from evonas.cost.arena import live_bytes
 from evonas.cost.flash import graph_model_bytes
-from evonas.cost.latency import describe_accuracy, energy_j, op_cycles
+from evonas.cost.latency import (
+    GENERATED,
+    GENERATED_ACCURACY,
+    describe_accuracy,
+    energy_j,
+    generated_kernels,
+    op_cycles,
+)
 from evonas.cost.memory import arena_buffers, graph_ram_bytes
+from evonas.cost.recurrent import check_cells
 from evonas.cost.runtimes import Runtime, kernel_library, load_runtime
-from evonas.cost.step import STEP_ACCURACY, StepCost, step_cost
+from evonas.cost.step import step_cost
 from evonas.devices.catalogue import Device
 from evonas.devices.kernels import KernelModel
 
 NO_MODEL = "no latency model yet"
-"""What a report says instead of an accuracy where a runtime's latency is not known."""
-
-GENERATED = "generated"
-"""Kernel library of a report on a network that runs step by step."""
+"""What a report says instead of an accuracy where a latency is not known."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,14 @@ class LayerCost:
     """What one operator of the deployed network costs.
 
     Attributes:
-        name: Kind and number of the spec's node that it stems from, such as "conv 3".
+        name: Kind, of a recurrent layer the cell, and number of the spec's node that it stems
+            from, such as "conv 3".
         shape: Its output, (height, width, channels) or (features,).
         params: Weights and biases.
         macs: Multiply-accumulates.
         instructions: Instructions of its kernel; None where the latency's model counts none.
-        cycles: Clock cycles, dispatch included; None where the runtime has no latency model.
+        cycles: Clock cycles, dispatch included; None where no model is known, and of a
+            stream, which has steps but no window.
         latency_s: Seconds, dispatch included; None likewise.
         ram_bytes: Aligned bytes of the tensors and scratch buffers alive while it runs.
     """
@@ -56,8 +63,8 @@ class CostReport:
     Attributes:
         device: Name of the device.
         runtime: Name of the runtime.
-        kernel_library: Whose kernels the latency is of; "none" where the runtime has no model,
-            "generated" where only a step has one.
+        kernel_library: Whose kernels the latency is of: "generated" of generated C; "none" where
+            nothing stands for these on the device.
         accuracy: By which model the latency was computed, and its error or "uncalibrated".
         params: Parameters of the deployed network.
         macs: Its multiply-accumulates.
@@ -65,8 +72,8 @@ class CostReport:
         flash_bytes: The file and the runtime's code.
         peak_ram_bytes: Arena and interpreter.
         instructions: Instructions of its kernels; None where the latency's model counts none.
-        cycles: Clock cycles of one inference; None where the runtime has no latency model, and
-            of a stream, which has steps but no window.
+        cycles: Clock cycles of one inference; None where no latency model is known, and of a
+            stream, which has steps but no window.
         latency_s: One inference; None likewise.
         energy_j: One inference; None where the latency or the device's power is not known.
         latency_per_step_s: The worst step of a stream, one in which every operator runs; None
@@ -103,13 +110,14 @@ def cost_report(spec: ArchSpec, device: Device, runtime: str = "tflm") -> CostRe
 
     Raises:
         ConfigError: The runtime is unknown, or the device has no kernel library for it.
-        UnsupportedOpError: The spec holds an operator without a lowering, or the runtime is c_step
-            and the network cannot run step by step.
+        UnsupportedOpError: The spec holds an operator without a lowering or one that the runtime
+            does not execute, or the runtime is c_step and the network cannot run step by step.
     """
     chosen = load_runtime(runtime)
     library = kernel_library(device, chosen)
-    kernels = None if library is None else device.kernels[library]
+    kernels = generated_kernels(device) if library is None else device.kernels[library]
     graph = lower(spec)
+    check_cells(graph, chosen)
     step = step_cost(graph, device) if chosen.planner == "step" else None
     layers = _layers(graph, device, chosen, kernels)
     cycles = _total([layer.cycles for layer in layers])
@@ -118,8 +126,8 @@ def cost_report(spec: ArchSpec, device: Device, runtime: str = "tflm") -> CostRe
     return CostReport(
         device=device.name,
         runtime=chosen.name,
-        kernel_library=library or ("none" if step is None else GENERATED),
-        accuracy=_accuracy(kernels, step),
+        kernel_library=library or ("none" if kernels is None else GENERATED),
+        accuracy=_accuracy(library, kernels),
         params=sum(layer.params for layer in layers),
         macs=sum(layer.macs for layer in layers),
         model_bytes=file_bytes,
@@ -135,22 +143,23 @@ def cost_report(spec: ArchSpec, device: Device, runtime: str = "tflm") -> CostRe
     )
 
 
-def _accuracy(kernels: KernelModel | None, step: StepCost | None) -> str:
-    if kernels is not None:
-        return describe_accuracy(kernels)
-    return NO_MODEL if step is None else STEP_ACCURACY
+def _accuracy(library: str | None, kernels: KernelModel | None) -> str:
+    if kernels is None:
+        return NO_MODEL
+    return GENERATED_ACCURACY if library is None else describe_accuracy(kernels)
 
 
 def _layers(
     graph: LoweredGraph, device: Device, runtime: Runtime, kernels: KernelModel | None
 ) -> tuple[LayerCost, ...]:
     live = live_bytes(arena_buffers(graph, runtime.scratch), len(graph.ops) + 1)
+    window = None if runtime.planner == "step" else kernels
     layers = []
     for step, op in enumerate(graph.ops, start=1):
-        cycles, counted = (None, None) if kernels is None else op_cycles(graph, op, device, kernels)
+        cycles, counted = (None, None) if window is None else op_cycles(graph, op, device, window)
         layers.append(
             LayerCost(
-                name=f"{op.kind} {op.node}",
+                name=op.name,
                 shape=graph.tensors[op.output].shape,
                 params=op.params,
                 macs=op.macs,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.cost.lstm import gate_buffers
+from evonas.cost.recurrent import window_scratch_bytes
 
 
 def scratch_buffers(graph: LoweredGraph, op: LoweredOp, cmsis_nn: bool = True) -> tuple[int, ...]:
@@ -14,10 +15,12 @@ def scratch_buffers(graph: LoweredGraph, op: LoweredOp, cmsis_nn: bool = True) -
     Args:
         graph: The deployed network.
         op: One of its operators.
-        cmsis_nn: Whether the kernels are CMSIS-NN's; the gates of an LSTM need theirs with any.
+        cmsis_nn: Whether the kernels are CMSIS-NN's; recurrent layers need theirs with any.
     """
     if op.kind == "lstm":
         return gate_buffers(graph, op)
+    if op.kind == "recurrent":
+        return (window_scratch_bytes(graph, op),)
     n_bytes = scratch_bytes(graph, op) if cmsis_nn else 0
     return (n_bytes,) if n_bytes else ()
 

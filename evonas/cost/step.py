@@ -2,8 +2,9 @@
 
 An operator's step is one call of its kernel with one output position. The window's span lies in its
 ring buffer and dilation stays, so the call takes the kernel path that the layer takes. Assumed
-besides: padding, last step and flattening cost nothing, as their positions lie in ring buffers; an
-average over all positions keeps a running sum (two additions of one position and a division).
+besides: padding, last step, flattening and stacking cost nothing, as their positions lie in ring
+buffers; an average over all positions keeps a running sum (two additions of one position and a
+division).
 """
 
 from __future__ import annotations
@@ -12,13 +13,11 @@ from typing import NamedTuple
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.cost.kernel_calls import KernelCall, kernel_call
-from evonas.cost.latency import call_cycles, energy_j
+from evonas.cost.latency import call_cycles, energy_j, generated_kernels
+from evonas.cost.recurrent_calls import recurrent_calls
 from evonas.cost.stream import ALIASES, check_stream, has_running_sum
 from evonas.devices.catalogue import Device
-from evonas.devices.kernels import InstructionKernels
 
-STAND_IN_LIBRARY = "cmsis_nn"
-STEP_ACCURACY = "uncalibrated: CMSIS-NN's instruction counts stand in for the generated kernels"
 FREE = (*ALIASES, "reshape")
 """Operators that do nothing in a step."""
 
@@ -63,8 +62,8 @@ def step_cost(graph: LoweredGraph, device: Device) -> StepCost | None:
         UnsupportedOpError: The network cannot run step by step.
     """
     check_stream(graph)
-    kernels = device.kernels.get(STAND_IN_LIBRARY)
-    if not isinstance(kernels, InstructionKernels):
+    kernels = generated_kernels(device)
+    if kernels is None:
         return None
     every = {0: 1}
     ops = []
@@ -83,6 +82,8 @@ def step_cost(graph: LoweredGraph, device: Device) -> StepCost | None:
 
 def step_calls(graph: LoweredGraph, op: LoweredOp) -> tuple[tuple[KernelCall, int], ...]:
     """Returns the kernel calls of an operator in one step, and how often each is made."""
+    if op.kind in ("lstm", "recurrent"):  # CMSIS-NN's LSTM of one step leaves out the state
+        return recurrent_calls(graph, op, steps=1)
     call, n_calls = kernel_call(graph, op)
     channels = call.input[2]
     if has_running_sum(graph, op):

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.cost.arena import Buffer, plan_offline
 from evonas.cost.lstm import gate_buffers, state_tensors
+from evonas.cost.recurrent import step_scratch_bytes, step_state_bytes
 from evonas.errors import UnsupportedOpError
 
 WINDOWS = ("conv", "depthwise", "average_pool", "max_pool")
-ALIASES = ("pad", "strided_slice")
-"""Operators without work in a step: the past stands where zeros would, and the present position is
-the last one."""
+ALIASES = ("pad", "stack", "strided_slice")
+"""Operators without work in a step: the past stands where zeros would, the present position is the
+last one, and stacked positions lie beside each other in their ring buffer."""
 
 SUM_BYTES = 4
 """An int32 sum of each channel, which an average over all positions keeps from step to step."""
@@ -46,8 +47,10 @@ def stream_step(graph: LoweredGraph) -> StreamStep:
 
     A convolution or pooling has (taps - 1) · dilation · input channels of state, a global average
     and a flattening all positions but the present one; the average also a running sum per channel;
-    an LSTM h (int8) and c (int16), and its gates while it runs. Layers behind a stride run at every
-    second, third, ... step. The present positions of all tensors share one arena.
+    an LSTM h (int8) and c (int16), and its gates while it runs; another recurrent layer what
+    evonas.cost.recurrent says; a stacking of frames all of them but the present one. Layers behind
+    a stride run at every second, third, ... step. The present positions of all tensors share one
+    arena.
 
     Raises:
         UnsupportedOpError: The network is no 1-D one, or a window of it looks ahead.
@@ -56,21 +59,28 @@ def stream_step(graph: LoweredGraph) -> StreamStep:
     state = 0
     present = list(range(len(graph.tensors)))
     first, last = {0: 0}, {0: 0}
-    gates: list[Buffer] = []
+    scratch: list[Buffer] = []
     for step, op in enumerate(graph.ops, start=1):
-        source = present[op.inputs[0]]
-        if op.kind in ALIASES:
-            present[op.output] = source
-            continue
         state += _state_bytes(graph, op)
-        if op.kind == "lstm":
-            gates += (Buffer(n, step, step) for n in gate_buffers(graph, op))
-        first[op.output] = last[op.output] = step
+        if op.kind in ALIASES:
+            present[op.output] = present[op.inputs[0]]
+            continue
+        scratch += (Buffer(n, step, step) for n in _scratch(graph, op))
+        if op.kind != "recurrent":  # its output is its state
+            first[op.output] = step
+        last[op.output] = step
         for tensor in op.inputs:
             last[present[tensor]] = step
     last[present[graph.output]] = len(graph.ops)
     frames = [Buffer(graph.tensors[t].shape[-1], first[t], last[t]) for t in first]
-    return StreamStep(state, plan_offline([*_flat(graph, frames, list(first)), *gates]).head_bytes)
+    buffers = [*_flat(graph, frames, list(first)), *scratch]
+    return StreamStep(state, plan_offline(buffers).head_bytes)
+
+
+def _scratch(graph: LoweredGraph, op: LoweredOp) -> tuple[int, ...]:
+    if op.kind == "lstm":
+        return gate_buffers(graph, op)
+    return (step_scratch_bytes(graph, op),) if op.kind == "recurrent" else ()
 
 
 def _flat(graph: LoweredGraph, frames: list[Buffer], tensors: list[int]) -> list[Buffer]:
@@ -109,6 +119,10 @@ def _state_bytes(graph: LoweredGraph, op: LoweredOp) -> int:
         return (shape[1] - 1) * shape[2]
     if op.kind == "lstm":
         return sum(state_tensors(graph, op))
+    if op.kind == "recurrent":
+        return step_state_bytes(graph, op)
+    if op.kind == "stack":
+        return (op.kernel[1] - 1) * shape[2]
     if op.kind not in WINDOWS:
         return 0
     sums = SUM_BYTES * shape[2] if has_running_sum(graph, op) else 0

@@ -11,7 +11,7 @@ def weight_bytes_read(call: KernelCall, cache_bytes: int = 0) -> float:
     """Returns how many bytes of weights a kernel call fetches from flash.
 
     A convolution goes through all of its weights once for every two output positions, a depthwise
-    one once for each, a dense layer once, an LSTM once a step. What a cache of the core holds is
+    one and a dense one once for each, an LSTM once a step. What a cache of the core holds is
     fetched once only: of weights that exceed it, the share that fits.
 
     Args:
@@ -29,7 +29,7 @@ def weight_bytes_read(call: KernelCall, cache_bytes: int = 0) -> float:
 PASSES: dict[str, Callable[[KernelCall], int]] = {
     "conv": lambda call: -(-call.positions // 2),
     "depthwise": lambda call: call.positions,
-    "dense": lambda call: 1,
+    "dense": lambda call: call.positions,
     "lstm": lambda call: call.positions,
 }
 """How often a kernel goes through its weights."""

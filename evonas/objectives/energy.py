@@ -18,7 +18,7 @@ class Energy(AbstractObjective):
         """Returns joules of one inference.
 
         Raises:
-            ConfigError: The device states no power, or the runtime has no latency model.
+            ConfigError: The device states no power, or the latency of a window is not known.
         """
         known_latency_s(result)
         if result.energy_j is None:

@@ -17,7 +17,7 @@ class Latency(AbstractObjective):
         """Returns seconds of one inference.
 
         Raises:
-            ConfigError: The runtime has no latency model.
+            ConfigError: The runtime executes steps, or the device has no model for it.
         """
         return known_latency_s(result)
 
@@ -26,17 +26,18 @@ def known_latency_s(report: CostReport) -> float:
     """Returns the seconds of one inference.
 
     Raises:
-        ConfigError: The runtime has no latency model.
+        ConfigError: The runtime executes steps, or the device has no model for it.
     """
-    if report.latency_per_step_s is not None:
+    if report.runtime == "c_step":
         raise ConfigError(
             f"Runtime {report.runtime!r} runs step by step, so a window has no latency or energy; "
             "name latency_per_step or energy_per_step."
         )
     if report.latency_s is None:
         raise ConfigError(
-            f"Runtime {report.runtime!r} has no latency model yet, so neither latency nor energy "
-            "is known; bound macs, or name another runtime."
+            f"Device {report.device!r} has no instruction model of CMSIS-NN, which runtime "
+            f"{report.runtime!r} takes its latency from, so neither latency nor energy is known; "
+            "bound macs, or name another device or runtime."
         )
     return report.latency_s
 

@@ -91,14 +91,14 @@ def arena_data(
         plan: Where each of them lies.
         limit_bytes: Longest block of RAM of the device.
     """
-    writers = {op.output: f"{op.kind} {op.node}" for op in graph.ops}
+    writers = {op.output: op.name for op in graph.ops}
     rects = []
     for index, (buffer, offset) in enumerate(zip(buffers, plan.offsets, strict=True)):
         is_tensor = index < len(graph.tensors)
         name = writers.get(index, "input") if is_tensor else ""
         kind = "scratch" if not is_tensor else "tensor" if index in writers else "input"
         rects.append(ArenaRect(name, kind, buffer.first, buffer.last, offset, buffer.aligned_bytes))
-    steps = ("input", *(f"{op.kind} {op.node}" for op in graph.ops))
+    steps = ("input", *(op.name for op in graph.ops))
     live = live_bytes(buffers, len(steps))
     return ArenaData(title, steps, tuple(rects), live, plan.head_bytes, limit_bytes)
 

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from evonas.arch.cells import CELLS
 from evonas.cost.report import CostReport
 from evonas.plots.arena import figure_width, legend_at_title, set_step_labels
 from evonas.plots.canvas import (
@@ -24,7 +25,9 @@ from evonas.plots.canvas import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {"conv": BLUE, "depthwise": VERMILLION, "dense": GREEN, "lstm": PURPLE}
+COLOURS = {
+    "conv": BLUE, "depthwise": VERMILLION, "dense": GREEN, **dict.fromkeys(CELLS, PURPLE)
+}  # fmt: skip
 """Colours of the kinds of operators that hold weights; all others are pale."""
 
 _UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))

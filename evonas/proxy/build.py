@@ -26,13 +26,18 @@ from evonas.arch.ops import (
     GlobalAveragePool,
     Input,
     LastStep,
+    MetaKernel,
     Pool,
+    Recurrent,
     Shape,
+    StackFrames,
 )
 from evonas.arch.spec import ArchSpec
 from evonas.errors import SpecError, UnsupportedOpError, unknown_name
+from evonas.proxy.layers_meta import MetaKernelLayer
+from evonas.proxy.layers_norm import BatchNormLayer
+from evonas.proxy.layers_recurrent import RecurrentLayer, StackFramesLayer
 from evonas.proxy.weights import (
-    BATCH_NORM_EPS,
     Weights,
     fold,
     folded_norms,
@@ -40,9 +45,6 @@ from evonas.proxy.weights import (
     kernel_shape,
     lstm_shapes,
 )
-
-MOMENTUM = 0.1
-"""Share of a batch in a batch norm's running statistics, as in torch.nn.BatchNorm2d."""
 
 
 class Network(nn.Module):
@@ -149,25 +151,6 @@ class _LSTM(nn.Module):
         return y.transpose(1, 2).unsqueeze(2)  # (batch, hidden, 1, time)
 
 
-class _BatchNorm(nn.Module):
-    running_mean: Tensor
-    running_var: Tensor
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(channels))
-        self.bias = nn.Parameter(torch.empty(channels))
-        self.register_buffer("running_mean", torch.empty(channels))
-        self.register_buffer("running_var", torch.empty(channels))
-        self.momentum = MOMENTUM
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.batch_norm(
-            x, self.weight, self.bias, self.running_mean, self.running_var,
-            self.training, self.momentum, BATCH_NORM_EPS, False,
-        )  # fmt: skip
-
-
 class _Function(nn.Module):
     """A layer without weights."""
 
@@ -223,12 +206,19 @@ class _Pool(nn.Module):
         return mean / functional.avg_pool2d(inside, self._kernel, self._stride)
 
 
+def _meta_kernel(op: MetaKernel, x: Shape, deployed: bool) -> nn.Module:
+    return _Conv(op.merged(), x, bias=True) if deployed else MetaKernelLayer(op, x)
+
+
 LAYERS: dict[type, Callable[[Any, tuple[Shape, ...], bool], nn.Module]] = {
     Input: lambda op, shapes, deployed: _Input(),
     Conv: lambda op, shapes, deployed: _Conv(op, shapes[0], op.bias or deployed),
+    MetaKernel: lambda op, shapes, deployed: _meta_kernel(op, shapes[0], deployed),
     Dense: lambda op, shapes, deployed: _Dense(op, shapes[0], op.bias or deployed),
     LSTM: lambda op, shapes, deployed: _LSTM(op, shapes[0], deployed),
-    BatchNorm: lambda op, shapes, deployed: _BatchNorm(shapes[0][0]),
+    Recurrent: lambda op, shapes, deployed: RecurrentLayer(op, shapes[0]),
+    StackFrames: lambda op, shapes, deployed: StackFramesLayer(op.factor),
+    BatchNorm: lambda op, shapes, deployed: BatchNormLayer(shapes[0][0]),
     Activation: lambda op, shapes, deployed: _Function(_ACTIVATIONS[op.function]),
     Pool: lambda op, shapes, deployed: _Pool(op),
     GlobalAveragePool: lambda op, shapes, deployed: _Function(_global_mean),

@@ -7,22 +7,34 @@ signal, and bias (out_channels,); a Dense has weight (out_features, in_features)
 bias_ih and bias_hh (4 * hidden,), the gates as in torch.nn.LSTM (input, forget, cell, output), and
 deployed the sum of its biases as one bias; a BatchNorm has weight, bias, running_mean and
 running_var, each (channels,).
+
+A Recurrent has weight_w (gates * hidden, channels) and weight_u (gates * hidden, hidden), of a rank
+instead of either two factors, first (rank, columns) and second (gates * hidden, rank), such as
+weight_w_first; bias (biases * hidden,); and with scalars those, before their sigmoids. The order of
+gates, biases and scalars is that of evonas.arch.cells. Branch i of a MetaKernel has
+branch{i}.weight, a convolution's, and branch{i}.norm.weight and so on, a batch norm's; deployed it
+has the weight and bias of a convolution.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from evonas.arch.ops import LSTM, BatchNorm, Conv, Dense, Shape
+from evonas.arch.cells import CELLS
+from evonas.arch.ops import LSTM, BatchNorm, Conv, Dense, MetaKernel, Recurrent, Shape
 from evonas.arch.spec import ArchSpec
 from evonas.proxy.batches import INITIAL, generator
 
 Array = npt.NDArray[Any]
 Weights = dict[str, Array]
+
+FASTGRNN_SCALARS = (1.0, -4.0)
+"""zeta and nu before their sigmoids, as published (Kusupati et al. 2018)."""
 
 BATCH_NORM_EPS = 1e-5
 """Added to the variance, as in torch.nn.BatchNorm2d."""
@@ -44,11 +56,35 @@ def lstm_shapes(op: LSTM, x: Shape, deployed: bool = False) -> dict[str, Shape]:
     return {**kernels, **dict.fromkeys(biases, (gates,))}
 
 
+def recurrent_shapes(op: Recurrent, x: Shape) -> dict[str, Shape]:
+    """Returns the shapes of the weights of a Recurrent that reads a tensor of shape x, by name."""
+    cell = CELLS[op.cell]
+    rows = cell.gates * op.hidden
+    shapes: dict[str, Shape] = {}
+    for name, columns, rank in (("w", x[0], op.rank_w), ("u", op.hidden, op.rank_u)):
+        if rank:
+            shapes[f"weight_{name}_first"] = (rank, columns)
+            shapes[f"weight_{name}_second"] = (rows, rank)
+        else:
+            shapes[f"weight_{name}"] = (rows, columns)
+    shapes["bias"] = (cell.biases * op.hidden,)
+    if cell.scalars:
+        shapes["scalars"] = (cell.scalars,)
+    return shapes
+
+
+def branch_shapes(op: MetaKernel, x: Shape) -> tuple[Shape, ...]:
+    """Returns the shape of each branch's weight of a MetaKernel that reads a tensor of shape x."""
+    merged = op.merged()
+    return tuple(kernel_shape(replace(merged, kernel=kernel), x) for kernel in op.kernels)
+
+
 def initial_weights(spec: ArchSpec, seed: int) -> Weights:
     """Returns the weights that a training starts from, float32, a function of spec and seed alone.
 
-    Kernels, matrices and their biases are uniform in +-1 / sqrt(fan_in), those of an LSTM in
-    +-1 / sqrt(hidden), as PyTorch's own layers start; batch norms start as the identity.
+    Kernels, matrices and their biases are uniform in +-1 / sqrt(fan_in), those of recurrent layers
+    in +-1 / sqrt(hidden), as PyTorch's own layers start; batch norms start as the identity, the
+    scalars of FastGRNN as published.
     """
     rng = generator(seed, INITIAL)
     weights: Weights = {}
@@ -64,13 +100,27 @@ def initial_weights(spec: ArchSpec, seed: int) -> Weights:
             bound = 1 / math.sqrt(op.hidden)
             for part, shape in lstm_shapes(op, spec.shapes[node.inputs[0]]).items():
                 weights[f"{name}.{part}"] = rng.uniform(-bound, bound, shape).astype(np.float32)
+        elif isinstance(op, Recurrent):
+            bound = 1 / math.sqrt(op.hidden)
+            for part, shape in recurrent_shapes(op, spec.shapes[node.inputs[0]]).items():
+                weights[f"{name}.{part}"] = rng.uniform(-bound, bound, shape).astype(np.float32)
+            if CELLS[op.cell].scalars:
+                weights[f"{name}.scalars"] = np.array(FASTGRNN_SCALARS, np.float32)
+        elif isinstance(op, MetaKernel):
+            for i, shape in enumerate(branch_shapes(op, spec.shapes[node.inputs[0]])):
+                bound = 1 / math.sqrt(math.prod(shape[1:]))
+                kernel = rng.uniform(-bound, bound, shape).astype(np.float32)
+                weights[f"{name}.branch{i}.weight"] = kernel
+                weights |= _identity_norm(f"{name}.branch{i}.norm", op.out_channels)
         elif isinstance(op, BatchNorm):
-            channels = spec.shapes[index][0]
-            for part in ("weight", "running_var"):
-                weights[f"{name}.{part}"] = np.ones(channels, np.float32)
-            for part in ("bias", "running_mean"):
-                weights[f"{name}.{part}"] = np.zeros(channels, np.float32)
+            weights |= _identity_norm(name, spec.shapes[index][0])
     return weights
+
+
+def _identity_norm(name: str, channels: int) -> Weights:
+    ones = {f"{name}.{part}": np.ones(channels, np.float32) for part in ("weight", "running_var")}
+    parts = ("bias", "running_mean")
+    return ones | {f"{name}.{part}": np.zeros(channels, np.float32) for part in parts}
 
 
 def folded_norms(spec: ArchSpec) -> dict[int, int]:
@@ -105,7 +155,8 @@ def fold(spec: ArchSpec, weights: Weights) -> Weights:
         if isinstance(node.op, Conv | Dense):
             kernel = weights[f"{name}.weight"]
             bias = weights.get(f"{name}.bias", np.zeros(len(kernel)))
-            gain, shift = _affine(weights, norm_after.get(index), len(kernel))
+            norm = norm_after.get(index)
+            gain, shift = _affine(weights, None if norm is None else f"node{norm}", len(kernel))
             wide = gain.reshape(-1, *(1,) * (kernel.ndim - 1)) * kernel
             folded[f"{name}.weight"] = wide.astype(kernel.dtype)
             folded[f"{name}.bias"] = (gain * bias + shift).astype(kernel.dtype)
@@ -113,18 +164,44 @@ def fold(spec: ArchSpec, weights: Weights) -> Weights:
             for part in ("weight_ih", "weight_hh"):
                 folded[f"{name}.{part}"] = weights[f"{name}.{part}"]
             folded[f"{name}.bias"] = weights[f"{name}.bias_ih"] + weights[f"{name}.bias_hh"]
+        elif isinstance(node.op, MetaKernel):
+            folded |= merge_branches(node.op, name, weights)
         elif index not in norm_after.values():
             prefix = f"{name}."
             folded |= {key: array for key, array in weights.items() if key.startswith(prefix)}
     return folded
 
 
-def _affine(weights: Weights, norm: int | None, channels: int) -> tuple[Array, Array]:
+def merge_branches(op: MetaKernel, name: str, weights: Weights) -> Weights:
+    """Returns the one kernel and bias into which a meta-kernel's branches and norms merge.
+
+    By the additivity of convolution; computed in float64, returned in the type of each kernel.
+
+    Args:
+        op: The meta-kernel.
+        name: Of its node, such as "node3".
+        weights: Of the trained module; not changed.
+    """
+    kernels = [weights[f"{name}.branch{i}.weight"] for i in range(len(op.kernels))]
+    height, width = (1,) * (2 - len(op.kernel)) + op.kernel
+    merged = np.zeros((*kernels[0].shape[:2], height, width))
+    bias = np.zeros(op.out_channels)
+    for i, kernel in enumerate(kernels):
+        gain, shift = _affine(weights, f"{name}.branch{i}.norm", op.out_channels)
+        top, left = (height - kernel.shape[2]) // 2, (width - kernel.shape[3]) // 2
+        rows, columns = slice(top, height - top), slice(left, width - left)
+        merged[:, :, rows, columns] += gain.reshape(-1, 1, 1, 1) * kernel
+        bias += shift
+    dtype = kernels[0].dtype
+    return {f"{name}.weight": merged.astype(dtype), f"{name}.bias": bias.astype(dtype)}
+
+
+def _affine(weights: Weights, norm: str | None, channels: int) -> tuple[Array, Array]:
     """Returns the gain and shift of a batch norm in evaluation mode, float64; 1 and 0 of none."""
     if norm is None:
         return np.ones(channels), np.zeros(channels)
     weight, bias, mean, variance = (
-        weights[f"node{norm}.{part}"].astype(np.float64)
+        weights[f"{norm}.{part}"].astype(np.float64)
         for part in ("weight", "bias", "running_mean", "running_var")
     )
     gain = weight / np.sqrt(variance + BATCH_NORM_EPS)

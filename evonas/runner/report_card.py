@@ -104,9 +104,12 @@ def _weights(study: Study, trial: Trial) -> str:
 
 
 def _operator(op: LoweredOp) -> str:
-    parts = [op.kind.replace("_", " ")]
+    parts = [(op.cell or op.kind).replace("_", " ")]
     if op.kind in _WINDOWED:
         parts[0] += f" k{_pair(op.kernel)}"
+    if op.kind == "stack":
+        parts[0] += f" ×{op.stride[1]}"
+    parts += [f"rank of {m} {r}" for m, r in (("W", op.rank_w), ("U", op.rank_u)) if r]
     if max(op.stride) > 1 and op.stride != op.kernel:
         parts.append(f"stride {_pair(op.stride)}")
     if max(op.dilation) > 1:

@@ -6,9 +6,17 @@ from typing import Any
 
 from evonas.registry import Registry
 
-SPACES = Registry("search space", "evonas.spaces", {"tcn": "evonas.spaces.tcn:TCNSpace"})
+SPACES = Registry(
+    "search space",
+    "evonas.spaces",
+    {
+        "metakernel": "evonas.spaces.metakernel:MetaKernelSpace",
+        "rnn": "evonas.spaces.rnn:RNNSpace",
+        "tcn": "evonas.spaces.tcn:TCNSpace",
+    },
+)
 
-_PUBLIC = {"TCNSpace": "tcn"}
+_PUBLIC = {"MetaKernelSpace": "metakernel", "RNNSpace": "rnn", "TCNSpace": "tcn"}
 
 
 def __getattr__(name: str) -> Any:

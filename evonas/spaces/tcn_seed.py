@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from pydantic import PositiveInt
@@ -11,7 +10,7 @@ from pydantic import PositiveInt
 from evonas.arch.spec import ArchSpec
 from evonas.config import Table
 from evonas.errors import ConfigError, SpecError
-from evonas.references import REFERENCES, reference
+from evonas.spaces.seed import named_seed
 from evonas.spaces.tcn_network import Block, ConvLayer, Style, TCNNetwork, write
 from evonas.spaces.tcn_padding import PADDINGS
 from evonas.spaces.tcn_parse import parse
@@ -45,31 +44,16 @@ def seed_spec(settings: TCNSettings, input_shape: tuple[int, ...], num_outputs: 
         SpecError: It is no temporal convolutional network.
     """
     seed = settings.seed_network
-    try:
-        if isinstance(seed, SeedNetwork):
-            network = _network(seed, settings.padding or "causal")
+    if isinstance(seed, SeedNetwork):
+        network = _network(seed, settings.padding or "causal")
+        try:
             return write(network, Style(), input_shape, num_outputs)
-        known = seed in REFERENCES
-        spec = reference(seed, input_shape, num_outputs) if known else _read(seed)
-    except SpecError as error:
-        raise ConfigError(f"[space] seed_network: does not fit {input_shape}: {error}") from None
-    if spec.input_shape != input_shape or spec.output_shape != (num_outputs,):
-        raise ConfigError(
-            f"[space] seed_network: {seed} maps {spec.input_shape} to {spec.output_shape}, the "
-            f"task needs {input_shape} to ({num_outputs},)."
-        )
+        except SpecError as error:
+            raise ConfigError(
+                f"[space] seed_network: does not fit {input_shape}: {error}"
+            ) from None
+    spec = named_seed(seed, input_shape, num_outputs)
     return _repadded(spec, settings.padding) if settings.padding else spec
-
-
-def _read(path: str) -> ArchSpec:
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError:
-        raise ConfigError(
-            f"[space] seed_network: {path!r} is neither a reference "
-            f"({', '.join(REFERENCES.names())}) nor a readable spec file."
-        ) from None
-    return ArchSpec.from_json(text)
 
 
 def _repadded(spec: ArchSpec, padding: str) -> ArchSpec:

@@ -8,6 +8,7 @@ TASKS = Registry(
     {
         "aeon": "evonas.tasks.aeon:AeonTask",
         "csv": "evonas.tasks.csv:CsvTask",
+        "digits": "evonas.tasks.digits:DigitsTask",
         "npz": "evonas.tasks.npz:NpzTask",
         "synthetic": "evonas.tasks.synthetic:SyntheticTask",
     },

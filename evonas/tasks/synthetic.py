@@ -1,99 +1,73 @@
-"""Small generated data sets, for tests and first steps."""
+"""Small generated data sets: for tests, first steps, and to show what recurrence is for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, final
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, PositiveInt
 
-from evonas.config import Table
-from evonas.tasks.splits import Floats, RawData
+from evonas.config import OpenTable, Table, validate_table
+from evonas.errors import ConfigError, unknown_name
+from evonas.tasks.splits import RawData
+from evonas.tasks.synthetic_adding import Adding
+from evonas.tasks.synthetic_copy import Copy
+from evonas.tasks.synthetic_oscillator import Oscillator
+from evonas.tasks.synthetic_pattern import AbstractPattern
+from evonas.tasks.synthetic_waves import Waves
 from evonas.tasks.task import AbstractTask
 
-_CYCLES = (1.0, 4.0)
-"""Range of the regression target: cycles of the wave within a sample."""
+PATTERNS: dict[str, type[AbstractPattern]] = {
+    "adding": Adding,
+    "copy": Copy,
+    "oscillator": Oscillator,
+    "waves": Waves,
+}
+"""What stands in [task] pattern -> its keys and samples."""
 
 
-class SyntheticSettings(Table):
-    """Keys of [task] for kind = "synthetic".
+class SyntheticSettings(OpenTable):
+    """Keys of [task] for kind = "synthetic"; all but this one belong to the pattern.
 
     Attributes:
-        target: "class", or "number" to predict how many cycles a sample holds.
-        shape: (channels, length) or (channels, height, width).
-        classes: Number of classes; class k has k + 1 cycles, or runs in direction k * pi / K.
-        train: Training samples, about equally many of each class.
-        test: Test samples.
-        noise: Standard deviation of the noise; the waves have amplitudes of 1 on average.
-        groups: 0, or how many groups share the training samples evenly.
-        data_seed: Of the samples; the split has a seed of its own.
+        pattern: A name in PATTERNS.
     """
 
-    target: Literal["class", "number"] = "class"
-    shape: Annotated[tuple[PositiveInt, ...], Field(min_length=2, max_length=3)] = (1, 64)
-    classes: Annotated[int, Field(ge=2)] = 3
-    train: Annotated[int, Field(ge=4)] = 120
-    test: Annotated[int, Field(ge=0)] = 60
-    noise: Annotated[float, Field(ge=0)] = 0.5
-    groups: Annotated[int, Field(ge=0)] = 0
-    data_seed: Annotated[int, Field(ge=0)] = 0
+    pattern: str = "waves"
 
 
 @final
 @dataclass(frozen=True)
 class SyntheticTask(AbstractTask):
-    """Waves of random phase and amplitude in noise.
-
-    A one-dimensional sample is told by its frequency, a two-dimensional one by its direction
-    (classes) or its frequency (numbers).
-    """
+    """Waves, the adding problem, copy memory or a noisy oscillator, drawn anew from a seed."""
 
     settings: SyntheticSettings
     Settings: ClassVar[type[Table]] = SyntheticSettings
 
     def load(self) -> RawData:
-        """Returns the same samples at each call."""
-        settings = self.settings
-        rng = np.random.default_rng(settings.data_seed)
-        X_train, y_train = self._draw(settings.train, rng)
-        X_test, y_test = self._draw(settings.test, rng)
-        is_class = settings.target == "class"
+        """Returns the same samples at each call.
+
+        Raises:
+            ConfigError: The pattern is unknown, a key is not one of its keys, or a value is not
+                what the key takes.
+        """
+        name = self.settings.pattern
+        if name not in PATTERNS:
+            raise ConfigError(f"[task] {unknown_name('pattern', name, PATTERNS)}")
+        pattern = validate_table(PATTERNS[name], self.settings.model_dump(), "[task]")
+        rng = np.random.default_rng(pattern.data_seed)
+        X_train, y_train = pattern.draw(pattern.train, rng)
+        X_test, y_test = pattern.draw(pattern.test, rng)
         return RawData(
             X_train=X_train,
             y_train=y_train,
             X_test=X_test,
             y_test=y_test,
-            groups_train=_groups(settings.train, settings.groups),
-            class_names=tuple(f"wave{k}" for k in range(settings.classes)) if is_class else (),
+            groups_train=_groups(pattern.train, pattern.groups),
+            class_names=pattern.class_names,
+            notes=pattern.notes,
         )
-
-    def _draw(self, n: int, rng: np.random.Generator) -> tuple[Floats, npt.NDArray[np.generic]]:
-        channels, *sizes = self.settings.shape
-        y: npt.NDArray[np.generic]
-        if self.settings.target == "class":
-            y = rng.permutation(np.arange(n) % self.settings.classes)
-        else:
-            y = rng.uniform(*_CYCLES, size=n).astype(np.float32)
-        turns = self._turns(y.astype(np.float64), sizes)  # (n, *sizes)
-        phase = rng.uniform(size=(n, channels, *[1] * len(sizes)))
-        amplitude = rng.uniform(0.5, 1.5, size=phase.shape)
-        X = amplitude * np.sin(2 * np.pi * (turns[:, None] + phase))
-        X += rng.normal(scale=self.settings.noise, size=X.shape)
-        return X.astype(np.float32), y
-
-    def _turns(self, y: npt.NDArray[np.float64], sizes: list[int]) -> npt.NDArray[np.float64]:
-        """Returns the wave's phase over the positions, in turns: (n, *sizes)."""
-        axes = [np.arange(size) / size for size in sizes]
-        is_class = self.settings.target == "class"
-        if len(sizes) == 1:
-            return np.asarray(np.multiply.outer(y + 1 if is_class else y, axes[0]))
-        angle = np.pi * y / self.settings.classes if is_class else np.zeros(len(y))
-        cycles = np.full(len(y), 2.0) if is_class else y
-        rows = np.multiply.outer(cycles * np.cos(angle), axes[0])[:, :, None]
-        columns = np.multiply.outer(cycles * np.sin(angle), axes[1])[:, None, :]
-        return np.asarray(rows + columns)
 
 
 def _groups(n: int, n_groups: int) -> npt.NDArray[np.generic] | None:

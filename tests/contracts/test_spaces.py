@@ -13,10 +13,34 @@ from evonas.proxy.build import build
 from evonas.references import reference
 from evonas.searchers.sampling import sample_genes
 from evonas.spaces import SPACES
+from evonas.spaces.rnn import RNNSpace
+from evonas.spaces.rnn_network import Feed, Front, RecurrentLayer, RNNNetwork, write
 from evonas.spaces.tcn import TCNSpace
 
 WIDTHS = {"widths": [16, 16, 32], "kernel": 9, "pool": [2], "dense": [16]}
+LOW_RANK = RNNNetwork(
+    "lstm",
+    (RecurrentLayer(12, 3, 4), RecurrentLayer(10, 0, 3), RecurrentLayer(8)),
+    Feed("stack", 3),
+    Front(3, 5, 7),
+    "mean",
+    20,
+)
 EXAMPLES = {
+    "rnn-default": lambda: RNNSpace.from_settings({}, (12, 13), 9),
+    "rnn-short": lambda: RNNSpace.from_settings({"layers": 3, "granularity": 4}, (1, 3), 1),
+    "rnn-lean": lambda: RNNSpace.from_settings(
+        {
+            "seed_network": {"cell": "gru", "hidden": [24, 10], "readout": "mean", "dense": 6},
+            "cells": ["fastgrnn", "gru"],
+            "ranks": False,
+            "input_rates": [1],
+            "front": False,
+        },
+        (17, 9),
+        1,
+    ),
+    "rnn-low-rank": lambda: RNNSpace(write(LOW_RANK, (5, 32), 3), ranks=False),
     "tcn-causal": lambda: TCNSpace.from_settings({"seed_network": WIDTHS}, (3, 50), 4),
     "tcn-same": lambda: TCNSpace.from_settings(
         {"seed_network": WIDTHS, "padding": "same"}, (1, 7), 2
@@ -85,7 +109,7 @@ def _check_counts(space, n):
 
 
 def test_params_and_macs_equal_those_of_the_deployed_module(space):
-    _check_counts(space, 75)  # 300 over the four examples
+    _check_counts(space, 75)  # 300 over the four examples of a space
 
 
 @pytest.mark.slow

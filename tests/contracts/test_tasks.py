@@ -1,4 +1,7 @@
-"""What every registered task promises. A new task adds its tiny settings to EXAMPLES."""
+"""What every registered task promises. A new task adds its tiny settings to EXAMPLES.
+
+A kind of several patterns has an example of each: KIND-PATTERN.
+"""
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from evonas.tasks import TASKS
 from evonas.tasks.load import load_splits
 from evonas.tasks.split import validation_mask
 from evonas.tasks.splits import Splits
+from evonas.tasks.synthetic import PATTERNS
 from evonas.tasks.task import AbstractTask
 
 
@@ -33,22 +37,46 @@ def aeon(folder):
     return {"name": "JapaneseVowels"}
 
 
+def digits(folder):
+    pytest.importorskip("sklearn")
+    return {"arrangement": "rows"}
+
+
+def synthetic(**keys):
+    return lambda folder: {"train": 60, "test": 20, **keys}
+
+
 EXAMPLES = {
     "aeon": aeon,
     "csv": csv,
+    "digits": digits,
     "npz": npz,
-    "synthetic": lambda folder: {"train": 60, "test": 20, "groups": 10},
+    "synthetic": synthetic(groups=10),
+    "synthetic-adding": synthetic(pattern="adding", groups=10),
+    "synthetic-copy": synthetic(pattern="copy"),
+    "synthetic-oscillator": synthetic(pattern="oscillator"),
 }
 
 
-@pytest.fixture(params=TASKS.names())
-def kind(request):
+def test_every_kind_and_pattern_has_an_example():
+    patterns = {f"synthetic-{pattern}" for pattern in PATTERNS} - {"synthetic-waves"}
+
+    assert set(EXAMPLES) == {*TASKS.names(), *patterns}
+
+
+@pytest.fixture(params=EXAMPLES)
+def example(request):
     return request.param
 
 
 @pytest.fixture
-def settings(kind, tmp_path):
-    return EXAMPLES[kind](tmp_path)
+def kind(example):
+    return example.partition("-")[0]
+
+
+@pytest.fixture
+def settings(example, tmp_path):
+    return EXAMPLES[example](tmp_path)
 
 
 def raw_of(kind, settings):

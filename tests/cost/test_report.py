@@ -17,6 +17,7 @@ from evonas.cost import (
     peak_ram_bytes,
 )
 from evonas.cost.kernel_calls import KINDS
+from evonas.devices import load_device
 from evonas.errors import ConfigError
 from evonas.references import reference
 
@@ -91,7 +92,8 @@ def test_a_layer_names_its_kind_and_node_and_gives_its_live_bytes(builder, devic
 def test_every_kind_of_operator_has_a_kernel(random_specs):
     found = {op.kind for spec in random_specs(200) for op in lower(spec).ops}
 
-    assert found <= set(KINDS) == set(get_args(Kind))
+    assert found <= set(KINDS)
+    assert {*KINDS, "recurrent"} == set(get_args(Kind))  # of which recurrent_calls makes several
 
 
 def test_the_report_says_what_its_latency_is_worth(builder, device):
@@ -106,14 +108,24 @@ def test_the_report_says_what_its_latency_is_worth(builder, device):
     assert text == "instruction model, median error 4 %, p95 20 %, calibrated on mine"
 
 
-def test_a_runtime_without_a_latency_model_says_so_and_gives_no_latency(builder, device):
+def test_generated_c_has_no_latency_where_nothing_stands_for_its_kernels(builder):
     spec = builder.finish(builder.relu(builder.input((1, 8))))
 
-    report = cost_report(spec, device, "c")
+    report = cost_report(spec, load_device("rp2040"), "c")
 
     assert (report.kernel_library, report.accuracy) == ("none", "no latency model yet")
     assert report.cycles is report.latency_s is report.energy_j is None
     assert report.peak_ram_bytes > 0
+
+
+def test_cmsis_nns_instructions_stand_for_those_of_generated_c(ds_cnn, device):
+    generated, cmsis_nn = (cost_report(ds_cnn, device, name) for name in ("c", "tflm"))
+
+    assert generated.latency_s == cmsis_nn.latency_s
+    assert generated.energy_j == cmsis_nn.energy_j
+    assert generated.kernel_library == "generated"
+    assert generated.accuracy.startswith("uncalibrated: CMSIS-NN's instruction counts stand in")
+    assert generated.latency_per_step_s is None
 
 
 def test_no_power_no_energy(builder, device):

@@ -58,9 +58,27 @@ def test_groups_share_the_samples_evenly():
     assert np.bincount(load(train=20, groups=4).groups_train).tolist() == [5, 5, 5, 5]
 
 
-def test_an_unknown_key_is_refused_with_a_suggestion():
-    with pytest.raises(ConfigError, match=r"\[task\] unknown key 'nois'. Did you mean 'noise'"):
-        load_splits("synthetic", {"nois": 1}, 0.25, seed=0)
+def test_the_default_waves_are_those_that_earlier_versions_drew():
+    raw = load()  # a study resumes on equal data alone
+
+    assert raw.X_train[0, 0, :3].tolist() == pytest.approx([-0.6977924, 0.5760443, -0.1608742])
+    assert raw.X_test[-1, 0, -2:].tolist() == pytest.approx([-1.8572679, -1.8309001])
+    assert raw.y_train[:6].tolist() == [2, 1, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"nois": 1}, "unknown key 'nois'. Did you mean 'noise'"),
+        ({"patern": "adding"}, "unknown key 'patern'. Did you mean 'pattern'"),
+        ({"pattern": "addin"}, "Unknown pattern 'addin'. Did you mean 'adding'"),
+        ({"pattern": "adding", "shape": [1, 64]}, "unknown key 'shape'. Known: data_seed, groups"),
+        ({"horizon": 4}, "unknown key 'horizon'"),
+    ],
+)
+def test_a_key_that_is_not_the_patterns_is_refused(settings, message):
+    with pytest.raises(ConfigError, match=rf"^\[task\] {message}"):
+        load_splits("synthetic", settings, 0.25, seed=0)
 
 
 def test_an_unknown_kind_is_refused_with_a_suggestion():
