@@ -22,7 +22,15 @@ PLAN_NAME = "OfflineMemoryAllocation"
 PLAN_HEADER = 3
 """Numbers before the offsets of an embedded memory plan: version, subgraph and their count."""
 
-KEEPS_QUANTISATION = ("average_pool", "max_pool", "pad", "relu", "reshape", "strided_slice")
+KEEPS_QUANTISATION = (
+    "average_pool",
+    "max_pool",
+    "pad",
+    "relu",
+    "reshape",
+    "stack",
+    "strided_slice",
+)
 """Operators whose output is quantised as their input, so that one table serves both."""
 
 
@@ -36,6 +44,7 @@ class Constant:
         n_scales: Scales of its quantisation; 0 for none.
         axis: Of its channels.
         value: What equal ones share; None where no other is equal.
+        data: What tensors with equal numbers share, whose scales differ; None likewise.
     """
 
     shape: Shape
@@ -43,6 +52,7 @@ class Constant:
     n_scales: int = 0
     axis: int = 0
     value: Hashable = None
+    data: Hashable = None
 
 
 class _Size:
@@ -120,11 +130,11 @@ def _add_constants(size: _Size, graph: LoweredGraph) -> tuple[int, int]:
     ]
     n_buffers = 0
     distinct = dict(constants)
-    for key, constant in distinct.items():
+    for constant in distinct.values():
         n_bytes = math.prod(constant.shape) * constant.element_bytes
-        if n_bytes:
+        key = None if constant.data is None else ("buffer", constant.data)
+        if n_bytes and size.add(_ceil(4 + n_bytes, BUFFER_ALIGNMENT), key):
             n_buffers += 1
-            size.add(_ceil(4 + n_bytes, BUFFER_ALIGNMENT))
             size.table((0,))
         size.vector(len(constant.shape), key=constant.shape)
         slots: tuple[int, ...] = (0, 1, 2) if n_bytes else (0, 1)
@@ -160,7 +170,7 @@ def _add_quantisation(size: _Size, owner: Hashable, zero_point: str) -> None:
 def _code(op: LoweredOp) -> str:
     if op.kind == "relu":
         return op.activation or "relu"
-    return "depthwise" if op.kind == "scale" else op.kind
+    return {"scale": "depthwise", "stack": "reshape"}.get(op.kind, op.kind)
 
 
 def _add_operator(size: _Size, op: LoweredOp, n_constants: int) -> None:
@@ -171,7 +181,7 @@ def _add_operator(size: _Size, op: LoweredOp, n_constants: int) -> None:
         return
     size.table((0, 1, 2, 3, 4), small=1)
     slots, small = FILE_OPTIONS[op.kind](op)
-    if op.kind == "reshape":
+    if op.kind in ("reshape", "stack"):
         size.table(slots)
     else:
         size.table(slots, small, key=("options", _code(op), _options_key(op)))
@@ -199,7 +209,10 @@ def _layer(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
     c_in = graph.tensors[op.inputs[0]].shape[-1]
     if op.kind == "dense":
         return Constant((op.biases, c_in), 1, 1), Constant((op.biases,), 4, 1)
-    if op.kind == "conv":
+    if op.kind == "scale":
+        # The one weight of each channel is its largest: 127, but where the factor is negative.
+        weights = Constant((1, 1, 1, c_in), 1, c_in, axis=3, data=("gains", c_in))
+    elif op.kind == "conv":
         weights = Constant((op.biases, *op.kernel, c_in // op.groups), 1, op.biases)
     else:
         weights = Constant((1, *op.kernel, op.biases), 1, op.biases, axis=3)
@@ -210,9 +223,10 @@ def _pad(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
     return (Constant((4, 2), 4, value=op.pads),)
 
 
-def _last_step(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
+def _last_positions(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
     shape = graph.tensors[op.inputs[0]].shape
-    values = (("last", shape[1]), ("shape", shape), "strides")
+    kept = graph.tensors[op.output].n_bytes // shape[2]
+    values = (("first", shape[1] - kept), ("shape", shape), "strides")
     return tuple(Constant((4,), 4, value=value) for value in values)
 
 
@@ -222,7 +236,7 @@ FILE_CONSTANTS: dict[str, Callable[[LoweredGraph, LoweredOp], tuple[Constant, ..
     "dense": _layer,
     "scale": _layer,
     "pad": _pad,
-    "strided_slice": _last_step,
+    "strided_slice": _last_positions,
 }
 """Kind of operator -> the tensors that it reads beside activations."""
 
@@ -257,6 +271,7 @@ FILE_OPTIONS: dict[str, _Slots] = {
     "max_pool": _window_slots(0, 5, (3, 4)),
     "pad": lambda op: ((), 0),
     "reshape": lambda op: ((0,), 0),
+    "stack": lambda op: ((0,), 0),
     "strided_slice": lambda op: ((), 0),
 }
 """Kind of operator -> the slots of its option table, and how many of them take one byte."""

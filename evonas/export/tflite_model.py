@@ -150,7 +150,11 @@ def serialise(model: FileModel, inputs: list[int], outputs: list[int]) -> bytes:
     buffers = [builder.table(), *(builder.table((0, "offset", offset)) for offset in data)]
     codes = list(dict.fromkeys((op.code, op.version) for op, _ in model.operators))
     subgraph = builder.table(
-        (0, "offset", builder.offsets([_tensor(builder, t, model.portable) for t in model.tensors])),
+        (
+            0,
+            "offset",
+            builder.offsets([_tensor(builder, t, model.portable) for t in model.tensors]),
+        ),
         (1, "offset", builder.vector(inputs, "<i4")),
         (2, "offset", builder.vector(outputs, "<i4")),
         (3, "offset", builder.offsets([_operator(builder, codes, *o) for o in model.operators])),

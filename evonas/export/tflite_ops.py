@@ -6,6 +6,7 @@ Lite's schema, version 3 (tensorflow/compiler/mlir/lite/schema/schema.fbs).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -111,10 +112,11 @@ def _reshape(model: FileModel, quantized: QuantizedOp) -> FileOperator:
     return FileOperator(22, 1, quantized.op.inputs, 17, ((0, "shape", shape),))
 
 
-def _last_step(model: FileModel, quantized: QuantizedOp) -> FileOperator:
+def _last_positions(model: FileModel, quantized: QuantizedOp) -> FileOperator:
     shape = model.shape(quantized.op.inputs[0])
-    last = np.array((0, 0, shape[2] - 1, 0), np.int32)
-    parts = (last, np.array(shape, np.int32), np.ones(4, np.int32))  # begin, end, strides
+    kept = math.prod(quantized.shape) // shape[3]
+    first = np.array((0, 0, shape[2] - kept, 0), np.int32)
+    parts = (first, np.array(shape, np.int32), np.ones(4, np.int32))  # begin, end, strides
     inputs = (*quantized.op.inputs, *(model.constant(part) for part in parts))
     return FileOperator(45, 2, inputs, 32)
 
@@ -130,6 +132,7 @@ OPERATORS: dict[str, Callable[[FileModel, QuantizedOp], FileOperator]] = {
     "pad": _pad,
     "relu": _relu,
     "reshape": _reshape,
-    "strided_slice": _last_step,
+    "stack": _reshape,
+    "strided_slice": _last_positions,
 }
 """Kind of operator -> how it is written."""

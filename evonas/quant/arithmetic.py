@@ -48,7 +48,9 @@ def quantize_multipliers(reals: npt.ArrayLike) -> tuple[Int32s, Int32s]:
     return multipliers.copy(), shifts.copy()
 
 
-def requantize(values: Array, multipliers: Array, shifts: Array) -> npt.NDArray[np.int64]:
+def requantize(
+    values: Array, multipliers: npt.ArrayLike, shifts: npt.ArrayLike
+) -> npt.NDArray[np.int64]:
     """Returns values * multipliers / 2^31 * 2^shifts, rounded twice.
 
     Args:

@@ -1,16 +1,19 @@
-"""The lowered graph in floating point: what calibration observes.
+"""The operators of a lowered graph in floating point: what calibration observes.
 
-Every handler reads float32 tensors (batch, height, width, channels) or (batch, features) and the
-operator's float parameters, and returns its output with the fused activation applied.
+Every kernel takes an operator, its parameters, the shape of its output and its inputs, float32
+(batch, height, width, channels) or (batch, features), and returns the output before the fused
+activation; the caller reshapes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from evonas.arch.graph import LoweredOp
+from evonas.arch.ops import Shape
 from evonas.quant.arithmetic import Array
 from evonas.quant.windows import columns, inside_counts, padded, taps
 
@@ -22,10 +25,12 @@ def activate(op: LoweredOp, x: Array) -> Array:
     """Returns x after the operator's activation."""
     if op.activation is None:
         return x
-    return np.clip(x, 0, 6 if op.activation == "relu6" else None)
+    highest = 6 if op.activation == "relu6" else np.inf
+    return np.asarray(np.clip(x, 0, highest), x.dtype)
 
 
-def _conv(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
+def conv(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns a convolution, of groups of channels too."""
     weight = parameters["weight"]
     x = padded(x, op)
     parts = [
@@ -34,63 +39,55 @@ def _conv(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
             np.split(x, op.groups, axis=3), np.split(weight, op.groups), strict=True
         )
     ]
-    return np.concatenate(parts, axis=3) + parameters["bias"]
+    return np.asarray(np.concatenate(parts, axis=3) + parameters["bias"])
 
 
-def _depthwise(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
+def depthwise(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns a depthwise convolution."""
     weight = parameters["weight"]
-    kernels = weight.reshape(-1, weight.shape[3])
+    kernels: Array = weight.reshape(-1, weight.shape[3])
     multiplier = weight.shape[3] // x.shape[3]
     views = taps(padded(np.repeat(x, multiplier, axis=3), op), op)
     total = sum(view * kernel for view, kernel in zip(views, kernels, strict=True))
     return np.asarray(total + parameters["bias"])
 
 
-def _scale(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
+def scale(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns a factor and an offset a channel."""
     return x * parameters["weight"].reshape(-1) + parameters["bias"]
 
 
-def _dense(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
+def dense(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns a fully connected layer."""
     return x @ parameters["weight"].T + parameters["bias"]
 
 
-def _add(op: LoweredOp, parameters: Parameters, x: Array, y: Array) -> Array:
+def add(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array, y: Array) -> Array:
+    """Returns the sum."""
     return x + y
 
 
-def _average_pool(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
+def average_pool(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns the mean of the positions of each window that lie inside."""
     total = np.asarray(sum(taps(padded(x, op), op)))
     return (total / inside_counts(x.shape[1:], op)).astype(x.dtype)
 
 
-def _max_pool(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
-    return np.maximum.reduce(taps(padded(x, op, -np.inf), op))
+def max_pool(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns the largest of each window."""
+    return np.asarray(np.maximum.reduce(taps(padded(x, op, -np.inf), op)))
 
 
-def _pad(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
+def pad(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns the input with zeros around it."""
     return padded(x, op)
 
 
-def _same(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
+def same(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns the input: reshapes move nothing, activations come later."""
     return x
 
 
-def _last_step(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
-    return x[:, 0, -1]
-
-
-FLOAT_KERNELS: dict[str, Callable[..., Array]] = {
-    "conv": _conv,
-    "depthwise": _depthwise,
-    "dense": _dense,
-    "scale": _scale,
-    "add": _add,
-    "average_pool": _average_pool,
-    "max_pool": _max_pool,
-    "pad": _pad,
-    "relu": _same,
-    "reshape": _same,
-    "strided_slice": _last_step,
-}
-"""Kind of operator -> its output before activation, from operator, parameters and inputs. Results
-of another shape of as many elements are reshaped to the tensor's."""
+def last_positions(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns as many positions, from the end, as the output holds."""
+    return x[:, :, -(math.prod(shape) // x.shape[3]) :]

@@ -1,13 +1,14 @@
-"""How each kind of operator is put into int8."""
+"""How operators are put into int8."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from evonas.arch.graph import LoweredOp
+from evonas.arch.ops import Shape
 from evonas.quant.arithmetic import (
     INT8_MAX,
     INT8_MIN,
@@ -31,6 +32,7 @@ class Step:
     Attributes:
         op: The operator.
         parameters: Its float arrays.
+        shape: Of its output.
         inputs: What it reads on the calibration samples, float.
         sources: Quantisations of its inputs.
         span: Range that its output should cover.
@@ -38,14 +40,15 @@ class Step:
 
     op: LoweredOp
     parameters: Parameters
+    shape: Shape
     inputs: tuple[Floats, ...]
     sources: tuple[Quantization, ...]
     span: Range
 
 
-def integer_weights(weights: Array, scales: Array) -> Int8s:
+def integer_weights(weights: Array, scales: npt.ArrayLike) -> Int8s:
     """Returns round(weights / scales) within +-127; scales broadcast against weights."""
-    q = np.rint(weights.astype(np.float64) / scales)
+    q = np.rint(weights.astype(np.float64) / np.asarray(scales, np.float64))
     return np.clip(q, -WEIGHT_MAX, WEIGHT_MAX).astype(np.int8)
 
 
@@ -83,57 +86,55 @@ def _finish(
     multipliers, shifts = quantize_multipliers(products / target.scale)
     low, high = activation_range(step.op.activation, target.scale, target.zero_point)
     quantized = QuantizedOp(
-        step.op, low, high, weights, scales, biases.astype(np.int32), multipliers, shifts
+        step.op,
+        step.shape,
+        low,
+        high,
+        weights,
+        scales,
+        biases.astype(np.int32),
+        multipliers,
+        shifts,
     )
     return quantized, target
 
 
-def _conv(step: Step) -> tuple[QuantizedOp, Quantization]:
+def conv(step: Step) -> tuple[QuantizedOp, Quantization]:
+    """Returns a convolution in int8, and its output's quantisation."""
     weight, bias = step.parameters["weight"], step.parameters["bias"]
     scales = channel_scales(weight, bias, step.sources[0].scale)
     return _finish(step, integer_weights(weight, scales.reshape(-1, 1, 1, 1)), scales, axis=0)
 
 
-def _depthwise(step: Step) -> tuple[QuantizedOp, Quantization]:
+def depthwise(step: Step) -> tuple[QuantizedOp, Quantization]:
+    """Returns a depthwise convolution or a scale in int8, and its output's quantisation."""
     weight, bias = step.parameters["weight"], step.parameters["bias"]
     scales = channel_scales(np.moveaxis(weight, 3, 0), bias, step.sources[0].scale)
     return _finish(step, integer_weights(weight, scales), scales, axis=3)
 
 
-def _dense(step: Step) -> tuple[QuantizedOp, Quantization]:
+def dense(step: Step) -> tuple[QuantizedOp, Quantization]:
+    """Returns a dense layer in int8, with one scale of weights, and its output's quantisation."""
     weight, bias = step.parameters["weight"], step.parameters["bias"]
     scales = channel_scales(weight, bias, step.sources[0].scale).max(keepdims=True)
     return _finish(step, integer_weights(weight, scales), scales, axis=0)
 
 
-def _add(step: Step) -> tuple[QuantizedOp, Quantization]:
+def add(step: Step) -> tuple[QuantizedOp, Quantization]:
+    """Returns an addition in int8, and its output's quantisation."""
     first, second = (source.scale for source in step.sources)
     twice = 2 * max(first, second)
     target = affine(step.span, floor=2 * twice / (1 << ADD_SHIFT))
     reals = (first / twice, second / twice, twice / ((1 << ADD_SHIFT) * target.scale))
     multipliers, shifts = quantize_multipliers(reals)
     low, high = activation_range(step.op.activation, target.scale, target.zero_point)
-    return QuantizedOp(step.op, low, high, multipliers=multipliers, shifts=shifts), target
+    return QuantizedOp(
+        step.op, step.shape, low, high, multipliers=multipliers, shifts=shifts
+    ), target
 
 
-def _keep(step: Step) -> tuple[QuantizedOp, Quantization]:
+def keep(step: Step) -> tuple[QuantizedOp, Quantization]:
     """Returns an operator that moves or selects numbers: its output is quantised as its input."""
     (source,) = step.sources
     low, high = activation_range(step.op.activation, source.scale, source.zero_point)
-    return QuantizedOp(step.op, low, high), source
-
-
-QUANTIZERS: dict[str, Callable[[Step], tuple[QuantizedOp, Quantization]]] = {
-    "conv": _conv,
-    "depthwise": _depthwise,
-    "dense": _dense,
-    "scale": _depthwise,
-    "add": _add,
-    "average_pool": _keep,
-    "max_pool": _keep,
-    "pad": _keep,
-    "relu": _keep,
-    "reshape": _keep,
-    "strided_slice": _keep,
-}
-"""Kind of operator -> its integers and the quantisation of its output."""
+    return QuantizedOp(step.op, step.shape, low, high), source

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-import numpy.typing as npt
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.arch.spec import ArchSpec
 from evonas.errors import SpecError, UnsupportedOpError
-from evonas.proxy.weights import BATCH_NORM_EPS, Weights, fold, initial_weights
+from evonas.proxy.weights import Weights, fold, initial_weights
 from evonas.quant.floating import Parameters
-
-Order = npt.NDArray[np.int64] | None
-"""Which element of the spec's flat tensor each element of the deployed one is; None if the same."""
+from evonas.quant.kinds import kind_rules
+from evonas.quant.layouts import Order
 
 
 def check_weights(spec: ArchSpec, weights: Weights) -> None:
@@ -54,7 +50,7 @@ def float_parameters(
     for op in graph.ops:
         order = _input_order(op, orders)
         parts = _of_node(folded, op.node)
-        parameters.append(LAYOUTS[op.kind](parts, order) if op.kind in LAYOUTS else {})
+        parameters.append(kind_rules(op).layout(parts, order))
         orders[op.output] = _output_order(graph, op, order)
     if orders[graph.output] is not None:
         raise UnsupportedOpError(
@@ -91,37 +87,3 @@ def _output_order(graph: LoweredGraph, op: LoweredOp, order: Order) -> Order:
             spec_order = np.arange(height * width * channels).reshape(channels, height, width)
             return spec_order.transpose(1, 2, 0).reshape(-1)
     return None if op.kind == "dense" else order
-
-
-def _ordered(array: npt.NDArray[np.float32], order: Order) -> npt.NDArray[np.float32]:
-    return array if order is None else array[..., order]
-
-
-def _conv(parts: Weights, order: Order) -> Parameters:
-    return {"weight": parts["weight"].transpose(0, 2, 3, 1), "bias": parts["bias"]}
-
-
-def _depthwise(parts: Weights, order: Order) -> Parameters:
-    return {"weight": parts["weight"].transpose(1, 2, 3, 0), "bias": parts["bias"]}
-
-
-def _dense(parts: Weights, order: Order) -> Parameters:
-    return {"weight": _ordered(parts["weight"], order), "bias": parts["bias"]}
-
-
-def _scale(parts: Weights, order: Order) -> Parameters:
-    """Returns a batch norm that did not fold as one factor and one offset a channel."""
-    wide = {name: array.astype(np.float64) for name, array in parts.items()}
-    gain = wide["weight"] / np.sqrt(wide["running_var"] + BATCH_NORM_EPS)
-    shift = wide["bias"] - gain * wide["running_mean"]
-    weight, bias = (_ordered(v.astype(np.float32), order) for v in (gain, shift))
-    return {"weight": weight.reshape(1, 1, 1, -1), "bias": bias}
-
-
-LAYOUTS: dict[str, Callable[[Weights, Order], Parameters]] = {
-    "conv": _conv,
-    "depthwise": _depthwise,
-    "dense": _dense,
-    "scale": _scale,
-}
-"""Kind of operator -> its parameters, from the folded arrays of its node and its input's order."""

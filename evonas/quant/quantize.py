@@ -10,12 +10,13 @@ import numpy.typing as npt
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.arch.lower import lower
 from evonas.arch.spec import ArchSpec
-from evonas.errors import DataError, UnsupportedOpError
+from evonas.errors import DataError
 from evonas.proxy.weights import Weights
 from evonas.quant.arithmetic import Array
 from evonas.quant.calibrate import Range, affine, observed_range
-from evonas.quant.floating import FLOAT_KERNELS, Parameters, activate
-from evonas.quant.layers import QUANTIZERS, Step
+from evonas.quant.floating import Parameters, activate
+from evonas.quant.kinds import kind_rules
+from evonas.quant.layers import Step
 from evonas.quant.network import Floats, Quantization, QuantizedNetwork, QuantizedOp
 from evonas.quant.parameters import check_weights, float_parameters
 from evonas.tasks.splits import Normalisation
@@ -77,7 +78,7 @@ def _calibration_samples(spec: ArchSpec, X: Array, samples: int) -> Floats:
             f"with n >= 1, got {X.shape}."
         )
     rows = np.unique(np.linspace(0, len(X) - 1, min(samples, len(X))).round().astype(int))
-    chosen = X[rows].astype(np.float32)
+    chosen: Floats = X[rows].astype(np.float32)
     if not np.isfinite(chosen).all():
         raise DataError("The calibration samples hold NaN or infinity.")
     return chosen
@@ -109,14 +110,13 @@ class _State:
 
     def quantize(self, op: LoweredOp, parameters: Parameters) -> QuantizedOp:
         """Returns an operator in int8 and remembers its output."""
-        if op.kind not in QUANTIZERS or op.kind not in FLOAT_KERNELS:
-            raise UnsupportedOpError(f"Node {op.node}: no int8 form of {op.kind!r} is known.")
+        rules, shape = kind_rules(op), self._graph.tensors[op.output].shape
         inputs = tuple(self._values[i] for i in op.inputs)
-        y = activate(op, FLOAT_KERNELS[op.kind](op, parameters, *inputs))
-        y = y.reshape(len(y), *self._graph.tensors[op.output].shape)
+        y = activate(op, rules.evaluate(op, parameters, shape, *inputs))
+        y = y.reshape(len(y), *shape)
         sources = tuple(self.quantizations[i] for i in op.inputs)
-        step = Step(op, parameters, inputs, sources, self._range(op.output, y))
-        quantized, target = QUANTIZERS[op.kind](step)
+        step = Step(op, parameters, shape, inputs, sources, self._range(op.output, y))
+        quantized, target = rules.quantize(step)
         self.quantizations[op.output] = target
         self._values[op.output] = y
         for i in set(op.inputs):

@@ -25,7 +25,7 @@ def windows(x: Array, op: LoweredOp) -> Array:
     """
     (k_h, k_w), (d_h, d_w), (s_h, s_w) = op.kernel, op.dilation, op.stride
     fields = ((k_h - 1) * d_h + 1, (k_w - 1) * d_w + 1)
-    view = np.lib.stride_tricks.sliding_window_view(x, fields, axis=(1, 2))
+    view: Array = np.lib.stride_tricks.sliding_window_view(x, fields, axis=(1, 2))  # type: ignore[call-overload]
     return view[:, ::s_h, ::s_w, :, ::d_h, ::d_w]
 
 
