@@ -88,7 +88,6 @@ def _finish(
     low, high = activation_range(step.op.activation, target.scale, target.zero_point)
     quantized = QuantizedOp(
         step.op,
-        step.shape,
         low,
         high,
         weights,
