@@ -6,6 +6,7 @@ Lite's schema, version 3 (tensorflow/compiler/mlir/lite/schema/schema.fbs).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -113,7 +114,8 @@ def _reshape(model: FileModel, quantized: QuantizedOp) -> FileOperator:
 
 def _last_positions(model: FileModel, quantized: QuantizedOp) -> FileOperator:
     shape = model.shape(quantized.op.inputs[0])
-    first = np.array((0, 0, shape[2] - quantized.parameters, 0), np.int32)
+    kept = math.prod(quantized.shape) // shape[3]
+    first = np.array((0, 0, shape[2] - kept, 0), np.int32)
     parts = (first, np.array(shape, np.int32), np.ones(4, np.int32))  # begin, end, strides
     inputs = (*quantized.op.inputs, *(model.constant(part) for part in parts))
     return FileOperator(45, 2, inputs, 32)

@@ -8,6 +8,7 @@ hold them exactly, which is many times faster than numpy's integer products.
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import numpy as np
@@ -133,4 +134,4 @@ def last_positions(
     quantized: QuantizedOp, sources: Sources, target: Quantization, x: Int8s
 ) -> Int8s:
     """Returns as many positions, from the end, as the output holds."""
-    return x[:, :, -quantized.parameters :]
+    return x[:, :, -(math.prod(quantized.shape) // x.shape[3]) :]

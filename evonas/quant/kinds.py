@@ -61,7 +61,7 @@ KINDS: dict[str, KindRules] = {
     "reshape": KindRules(layouts.none, floating.same, layers.keep, integer.reshape),
     "stack": KindRules(layouts.none, floating.same, layers.keep, integer.reshape),
     "strided_slice": KindRules(
-        layouts.none, floating.last_positions, layers.last_positions, integer.last_positions
+        layouts.none, floating.last_positions, layers.keep, integer.last_positions
     ),
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +87,7 @@ def _finish(
     low, high = activation_range(step.op.activation, target.scale, target.zero_point)
     quantized = QuantizedOp(
         step.op,
+        step.shape,
         low,
         high,
         weights,
@@ -128,18 +128,13 @@ def add(step: Step) -> tuple[QuantizedOp, Quantization]:
     reals = (first / twice, second / twice, twice / ((1 << ADD_SHIFT) * target.scale))
     multipliers, shifts = quantize_multipliers(reals)
     low, high = activation_range(step.op.activation, target.scale, target.zero_point)
-    return QuantizedOp(step.op, low, high, multipliers=multipliers, shifts=shifts), target
+    return QuantizedOp(
+        step.op, step.shape, low, high, multipliers=multipliers, shifts=shifts
+    ), target
 
 
 def keep(step: Step) -> tuple[QuantizedOp, Quantization]:
     """Returns an operator that moves or selects numbers: its output is quantised as its input."""
     (source,) = step.sources
     low, high = activation_range(step.op.activation, source.scale, source.zero_point)
-    return QuantizedOp(step.op, low, high), source
-
-
-def last_positions(step: Step) -> tuple[QuantizedOp, Quantization]:
-    """Returns a slice, whose parameters are the number of positions that it keeps."""
-    (source,) = step.sources
-    kept = math.prod(step.shape) // step.inputs[0].shape[-1]
-    return QuantizedOp(step.op, parameters=kept), source
+    return QuantizedOp(step.op, step.shape, low, high), source

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
+from evonas.arch.ops import Shape
 from evonas.arch.spec import ArchSpec
 from evonas.quant.arithmetic import INT8_MAX, INT8_MIN, Int8s, Int32s
 from evonas.tasks.splits import Normalisation
@@ -35,6 +36,7 @@ class QuantizedOp:
 
     Attributes:
         op: The operator.
+        shape: Of its output.
         low: Smallest output, its fused activation considered.
         high: Largest output.
         weights: As TFLite lays them out: of a convolution (out, height, width, in / groups), of a
@@ -48,6 +50,7 @@ class QuantizedOp:
     """
 
     op: LoweredOp
+    shape: Shape
     low: int = INT8_MIN
     high: int = INT8_MAX
     weights: Int8s | None = None
