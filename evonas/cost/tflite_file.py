@@ -34,6 +34,13 @@ KEEPS_QUANTISATION = (
 """Operators whose output is quantised as their input, so that one table serves both."""
 
 
+LSTM_INPUTS = 24
+LSTM_INTERMEDIATES = 5
+LSTM_OPTIONS = (0,)
+"""Inputs of UNIDIRECTIONAL_SEQUENCE_LSTM, most of which are optional, tensors with the scales of its
+inner results, and the slots of its option table."""
+
+
 @dataclass(frozen=True)
 class Constant:
     """A tensor whose numbers, if it has any, are in the file.
@@ -45,6 +52,7 @@ class Constant:
         axis: Of its channels.
         value: What equal ones share; None where no other is equal.
         data: What tensors with equal numbers share, whose scales differ; None likewise.
+        is_variable: Whether it keeps its value between inferences.
     """
 
     shape: Shape
@@ -53,6 +61,7 @@ class Constant:
     axis: int = 0
     value: Hashable = None
     data: Hashable = None
+    is_variable: bool = False
 
 
 class _Size:
@@ -143,7 +152,9 @@ def _add_constants(size: _Size, graph: LoweredGraph) -> tuple[int, int]:
             size.vector(constant.n_scales)
             size.vector(1, 8, key=("zero point", 0))
             slots = (*slots, 4)
-        size.table(slots, small=1)
+        if constant.is_variable:
+            slots = (*slots, 5)
+        size.table(slots, small=1 + constant.is_variable)
     return len(distinct), n_buffers
 
 
@@ -174,8 +185,13 @@ def _code(op: LoweredOp) -> str:
 
 
 def _add_operator(size: _Size, op: LoweredOp, n_constants: int) -> None:
-    size.vector(len(op.inputs) + n_constants)
+    size.vector(LSTM_INPUTS if op.kind == "lstm" else len(op.inputs) + n_constants)
     size.vector(1)
+    if op.kind == "lstm":
+        size.vector(LSTM_INTERMEDIATES)
+        size.table((0, 1, 2, 3, 4, 8), small=1)
+        size.table(LSTM_OPTIONS, small=1, key="lstm")
+        return
     if op.kind == "relu":
         size.table((0, 1, 2))
         return
@@ -219,6 +235,16 @@ def _layer(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
     return weights, Constant((op.biases,), 4)
 
 
+def _lstm(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
+    c_in, hidden = (graph.tensors[i].shape[-1] for i in (op.inputs[0], op.output))
+    return (
+        *[Constant((hidden, columns), 1, 1) for columns in [c_in] * 4 + [hidden] * 4],
+        *[Constant((hidden,), 4) for _ in range(4)],
+        *[Constant((1, hidden), 0, 1, is_variable=True) for _ in range(2)],
+        *[Constant((), 0, 1) for _ in range(LSTM_INTERMEDIATES)],
+    )
+
+
 def _pad(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
     return (Constant((4, 2), 4, value=op.pads),)
 
@@ -234,6 +260,7 @@ FILE_CONSTANTS: dict[str, Callable[[LoweredGraph, LoweredOp], tuple[Constant, ..
     "conv": _layer,
     "depthwise": _layer,
     "dense": _layer,
+    "lstm": _lstm,
     "scale": _layer,
     "pad": _pad,
     "strided_slice": _last_positions,
