@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from evonas.arch.graph import LoweredGraph, LoweredOp
+from evonas.arch.graph import LoweredGraph, LoweredOp, LoweredTensor
 from evonas.arch.ops import Shape
 
 HEADER_BYTES = 8
@@ -28,6 +28,7 @@ KEEPS_QUANTISATION = (
     "pad",
     "relu",
     "reshape",
+    "axes",
     "stack",
     "strided_slice",
 )
@@ -35,10 +36,10 @@ KEEPS_QUANTISATION = (
 
 
 LSTM_INPUTS = 24
-LSTM_INTERMEDIATES = 5
-LSTM_OPTIONS = (0,)
-"""Inputs of UNIDIRECTIONAL_SEQUENCE_LSTM, most of which are optional, tensors with the scales of its
-inner results, and the slots of its option table."""
+"""Inputs of UNIDIRECTIONAL_SEQUENCE_LSTM, some of which are absent."""
+
+RESHAPES = ("reshape", "axes", "stack")
+"""Operators that a file holds as RESHAPE."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Constant:
         value: What equal ones share; None where no other is equal.
         data: What tensors with equal numbers share, whose scales differ; None likewise.
         is_variable: Whether it keeps its value between inferences.
+        quantised_as: Activation whose quantisation it shares; None if it has its own.
     """
 
     shape: Shape
@@ -62,6 +64,7 @@ class Constant:
     value: Hashable = None
     data: Hashable = None
     is_variable: bool = False
+    quantised_as: int | None = None
 
 
 class _Size:
@@ -125,7 +128,9 @@ def tflite_file_bytes(graph: LoweredGraph, offline_plan: bool = False) -> int:
     size.table(())
     size.table((0, 1, 2, 3))
     size.table((0, 1, 2, 4, 6) if offline_plan else (0, 1, 2, 4))
-    for count in (n_tensors, 1, 1, len(graph.ops), len(codes), 1, 1 + n_buffers):
+    size.vector(1, key=("list", (0,)))
+    size.vector(1, key=("list", (graph.output,)))
+    for count in (n_tensors, len(graph.ops), len(codes), 1, 1 + n_buffers):
         size.vector(count)
     return _ceil(HEADER_BYTES + size.n_bytes, BUFFER_ALIGNMENT)
 
@@ -147,7 +152,11 @@ def _add_constants(size: _Size, graph: LoweredGraph) -> tuple[int, int]:
             size.table((0,))
         size.vector(len(constant.shape), key=constant.shape)
         slots: tuple[int, ...] = (0, 1, 2) if n_bytes else (0, 1)
-        if constant.n_scales:
+        if constant.quantised_as is not None:
+            owner = constant.quantised_as
+            _add_quantisation(size, owner, zero_point=f"of {owner}")
+            slots = (*slots, 4)
+        elif constant.n_scales:
             size.table((2, 3, 6) if constant.axis else (2, 3))
             size.vector(constant.n_scales)
             size.vector(1, 8, key=("zero point", 0))
@@ -160,16 +169,29 @@ def _add_constants(size: _Size, graph: LoweredGraph) -> tuple[int, int]:
 
 def _add_activations(size: _Size, graph: LoweredGraph) -> None:
     owners: dict[int, Hashable] = {0: 0}
-    size.table((0, 1, 4), small=1)
+    values: dict[int, Hashable] = {0: 0}
     _add_quantisation(size, 0, zero_point="of 0")
-    size.vector(4, key=("activation", graph.tensors[0].shape))
+    _add_activation(size, graph.tensors[0], 0)
     for op in graph.ops:
-        owner = owners[op.inputs[0]] if op.kind in KEEPS_QUANTISATION else op.output
+        # Branches that compute the same, as pools of one input do, have equal scales too.
+        same = (op.kind, op.kernel, op.stride, op.pads, *(values[i] for i in op.inputs))
+        values[op.output] = op.output if op.biases else hash((same, op.activation))
+        owner = owners[op.inputs[0]] if op.kind in KEEPS_QUANTISATION else values[op.output]
         owners[op.output] = owner
         relu = op.activation is not None
         _add_quantisation(size, owner, zero_point="lowest" if relu else f"of {owner}")
-        size.table((0, 1, 4), small=1)
-        size.vector(4, key=("activation", graph.tensors[op.output].shape))
+        _add_activation(size, graph.tensors[op.output], owner)
+
+
+def _add_activation(size: _Size, tensor: LoweredTensor, owner: Hashable) -> None:
+    """Adds a tensor; those of one shape and one quantisation share their table."""
+    shape = ("activation", tensor.is_sequence, tensor.shape)
+    size.vector(_axes(tensor), key=shape)
+    size.table((0, 1, 4), small=1, key=(owner, shape))
+
+
+def _axes(tensor: LoweredTensor) -> int:
+    return 3 if tensor.is_sequence else 4
 
 
 def _add_quantisation(size: _Size, owner: Hashable, zero_point: str) -> None:
@@ -181,23 +203,20 @@ def _add_quantisation(size: _Size, owner: Hashable, zero_point: str) -> None:
 def _code(op: LoweredOp) -> str:
     if op.kind == "relu":
         return op.activation or "relu"
-    return {"scale": "depthwise", "stack": "reshape"}.get(op.kind, op.kind)
+    return {"scale": "depthwise", **dict.fromkeys(RESHAPES, "reshape")}.get(op.kind, op.kind)
 
 
 def _add_operator(size: _Size, op: LoweredOp, n_constants: int) -> None:
-    size.vector(LSTM_INPUTS if op.kind == "lstm" else len(op.inputs) + n_constants)
-    size.vector(1)
-    if op.kind == "lstm":
-        size.vector(LSTM_INTERMEDIATES)
-        size.table((0, 1, 2, 3, 4, 8), small=1)
-        size.table(LSTM_OPTIONS, small=1, key="lstm")
-        return
+    n_inputs = LSTM_INPUTS if op.kind == "lstm" else len(op.inputs) + n_constants
+    # What one operator writes is what another reads: both lists are [its index].
+    size.vector(n_inputs, key=None if n_constants else ("list", op.inputs))
+    size.vector(1, key=("list", (op.output,)))
     if op.kind == "relu":
         size.table((0, 1, 2))
         return
     size.table((0, 1, 2, 3, 4), small=1)
     slots, small = FILE_OPTIONS[op.kind](op)
-    if op.kind in ("reshape", "stack"):
+    if op.kind in RESHAPES:
         size.table(slots)
     else:
         size.table(slots, small, key=("options", _code(op), _options_key(op)))
@@ -240,8 +259,8 @@ def _lstm(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
     return (
         *[Constant((hidden, columns), 1, 1) for columns in [c_in] * 4 + [hidden] * 4],
         *[Constant((hidden,), 4) for _ in range(4)],
-        *[Constant((1, hidden), 0, 1, is_variable=True) for _ in range(2)],
-        *[Constant((), 0, 1) for _ in range(LSTM_INTERMEDIATES)],
+        Constant((1, hidden), 0, is_variable=True, quantised_as=op.output),
+        Constant((1, hidden), 0, 1, is_variable=True),
     )
 
 
@@ -250,10 +269,11 @@ def _pad(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
 
 
 def _last_positions(graph: LoweredGraph, op: LoweredOp) -> tuple[Constant, ...]:
-    shape = graph.tensors[op.inputs[0]].shape
+    source = graph.tensors[op.inputs[0]]
+    axes, shape = _axes(source), source.shape
     kept = graph.tensors[op.output].n_bytes // shape[2]
-    values = (("first", shape[1] - kept), ("shape", shape), "strides")
-    return tuple(Constant((4,), 4, value=value) for value in values)
+    values = (("first", axes, shape[1] - kept), ("shape", axes, shape), ("strides", axes))
+    return tuple(Constant((axes,), 4, value=value) for value in values)
 
 
 FILE_CONSTANTS: dict[str, Callable[[LoweredGraph, LoweredOp], tuple[Constant, ...]]] = {
@@ -297,7 +317,9 @@ FILE_OPTIONS: dict[str, _Slots] = {
     "average_pool": _window_slots(0, 5, (3, 4)),
     "max_pool": _window_slots(0, 5, (3, 4)),
     "pad": lambda op: ((), 0),
+    "lstm": lambda op: ((0,), 1),
     "reshape": lambda op: ((0,), 0),
+    "axes": lambda op: ((0,), 0),
     "stack": lambda op: ((0,), 0),
     "strided_slice": lambda op: ((), 0),
 }

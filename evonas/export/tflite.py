@@ -71,9 +71,12 @@ def tflite_bytes(
 def _shape(graph: LoweredGraph, tensor: int) -> Shape:
     """Returns a tensor's shape in the file: four axes, so that every operator can read it.
 
-    A flat result has two where the operator that writes it allows it.
+    A sequence has three, as LSTMs need it: its height of 1 stands for the batch. A flat result has
+    two where the operator that writes it allows it.
     """
     shape = graph.tensors[tensor].shape
+    if graph.tensors[tensor].is_sequence:
+        return shape if len(shape) > 1 else (1, 1, *shape)
     if len(shape) > 1:
         return (1, *shape)
     writers = [op.kind for op in graph.ops if op.output == tensor == graph.output]

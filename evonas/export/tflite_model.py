@@ -118,7 +118,7 @@ class FileModel:
 
     def intermediate(self, dtype: str, scale: float, zero_point: int) -> int:
         """Returns the index of a tensor without data, which carries a quantisation alone."""
-        return self.add(FileTensor((), dtype, 0, (scale,), zero_point))
+        return self.add(FileTensor((0,), dtype, 0, (scale,), zero_point))
 
     def add(self, tensor: FileTensor) -> int:
         """Returns the index of a tensor of its own."""

@@ -14,6 +14,7 @@ import numpy as np
 from evonas.arch.graph import NO_PADS, LoweredOp
 from evonas.errors import UnsupportedOpError
 from evonas.export.flatbuffer import Field
+from evonas.export.tflite_lstm import write_lstm
 from evonas.export.tflite_model import FileModel, FileOperator
 from evonas.quant.network import QuantizedOp
 
@@ -113,10 +114,11 @@ def _reshape(model: FileModel, quantized: QuantizedOp) -> FileOperator:
 
 
 def _last_positions(model: FileModel, quantized: QuantizedOp) -> FileOperator:
-    shape = model.shape(quantized.op.inputs[0])
-    kept = math.prod(quantized.shape) // shape[3]
-    first = np.array((0, 0, shape[2] - kept, 0), np.int32)
-    parts = (first, np.array(shape, np.int32), np.ones(4, np.int32))  # begin, end, strides
+    shape = model.shape(quantized.op.inputs[0])  # (..., time, channels)
+    kept = math.prod(quantized.shape) // shape[-1]
+    first = np.zeros(len(shape), np.int32)
+    first[-2] = shape[-2] - kept
+    parts = (first, np.array(shape, np.int32), np.ones(len(shape), np.int32))  # begin, end, strides
     inputs = (*quantized.op.inputs, *(model.constant(part) for part in parts))
     return FileOperator(45, 2, inputs, 32)
 
@@ -125,6 +127,7 @@ OPERATORS: dict[str, Callable[[FileModel, QuantizedOp], FileOperator]] = {
     "conv": _conv,
     "depthwise": _depthwise,
     "dense": _dense,
+    "lstm": write_lstm,
     "scale": _depthwise,
     "add": _add,
     "average_pool": _pool(1),
@@ -132,6 +135,7 @@ OPERATORS: dict[str, Callable[[FileModel, QuantizedOp], FileOperator]] = {
     "pad": _pad,
     "relu": _relu,
     "reshape": _reshape,
+    "axes": _reshape,
     "stack": _reshape,
     "strided_slice": _last_positions,
 }

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from evonas.arch.graph import LoweredOp
 from evonas.errors import UnsupportedOpError, unknown_name
 from evonas.proxy.weights import Weights
-from evonas.quant import floating, integer, layers, layouts
+from evonas.quant import floating, integer, layers, layouts, lstm, recurrent, recurrent_run
 from evonas.quant.arithmetic import Array, Int8s
 from evonas.quant.floating import Parameters
 from evonas.quant.layers import Step
@@ -51,6 +51,10 @@ KINDS: dict[str, KindRules] = {
     ),
     "scale": KindRules(layouts.scale, floating.scale, layers.depthwise, integer.scale),
     "dense": KindRules(layouts.dense, floating.dense, layers.dense, integer.dense),
+    "lstm": KindRules(lstm.layout, lstm.evaluate, lstm.quantize, lstm.run),
+    "recurrent": KindRules(
+        recurrent.layout, recurrent.evaluate, recurrent.quantize, recurrent_run.run
+    ),
     "add": KindRules(layouts.none, floating.add, layers.add, integer.add),
     "average_pool": KindRules(
         layouts.none, floating.average_pool, layers.keep, integer.average_pool
@@ -59,6 +63,7 @@ KINDS: dict[str, KindRules] = {
     "pad": KindRules(layouts.none, floating.pad, layers.keep, integer.pad),
     "relu": KindRules(layouts.none, floating.same, layers.keep, integer.relu),
     "reshape": KindRules(layouts.none, floating.same, layers.keep, integer.reshape),
+    "axes": KindRules(layouts.none, floating.same, layers.keep, integer.reshape),
     "stack": KindRules(layouts.none, floating.same, layers.keep, integer.reshape),
     "strided_slice": KindRules(
         layouts.none, floating.last_positions, layers.keep, integer.last_positions

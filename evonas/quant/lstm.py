@@ -9,14 +9,15 @@ their sum. Gates and tanh of the cell state are in units of 2^-15.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from evonas.arch.graph import LoweredOp
+from evonas.arch.ops import Shape
 from evonas.errors import SpecError
+from evonas.proxy.weights import Weights
 from evonas.quant.arithmetic import (
     INT8_MAX,
     INT8_MIN,
@@ -30,8 +31,17 @@ from evonas.quant.arithmetic import (
 from evonas.quant.calibrate import affine, channel_scales
 from evonas.quant.floating import Parameters
 from evonas.quant.layers import Step, integer_weights
+from evonas.quant.layouts import Order
 from evonas.quant.network import Floats, Quantization, QuantizedOp
-from evonas.quant.tables import INPUT_BITS, OUTPUT_BITS, Int64s, clip_int16, sigmoid, tanh
+from evonas.quant.tables import (
+    INPUT_BITS,
+    OUTPUT_BITS,
+    Int64s,
+    clip_int16,
+    power_of_two,
+    sigmoid,
+    tanh,
+)
 
 GATES = ("input", "forget", "cell", "output")
 """Order of the gates, torch.nn.LSTM's and that of the operator's tensors alike."""
@@ -106,12 +116,17 @@ def _sigmoid(x: Array) -> Array:
     return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
 
 
-def float_kernel(op: LoweredOp, parameters: Parameters, x: Array) -> Array:
-    """Returns the whole sequence of hidden states, (n, steps, hidden)."""
-    return float_lstm(parameters, x.reshape(len(x), *x.shape[-2:]))[0]
+def layout(parts: Weights, order: Order) -> Parameters:
+    """Returns the arrays as they are; the input is a sequence and has one order alone."""
+    return parts
 
 
-def quantize_lstm(step: Step) -> tuple[QuantizedOp, Quantization]:
+def evaluate(op: LoweredOp, parameters: Parameters, shape: Shape, x: Array) -> Array:
+    """Returns the whole sequence of hidden states in floating point, (n, steps, hidden)."""
+    return float_lstm(parameters, x[:, 0])[0]
+
+
+def quantize(step: Step) -> tuple[QuantizedOp, Quantization]:
     """Returns an LSTM's integers and the quantisation of its output.
 
     The cell state's scale is the smallest power of two that covers its values on the calibration
@@ -121,9 +136,8 @@ def quantize_lstm(step: Step) -> tuple[QuantizedOp, Quantization]:
         SpecError: Weights are so large that a gate's sum could leave 32 bits.
     """
     source, target = step.sources[0], affine(step.span)
-    x = step.inputs[0]
-    _, cells = float_lstm(step.parameters, x.reshape(len(x), *x.shape[-2:]))
-    power = _cell_power(float(np.abs(cells).max()))
+    _, cells = float_lstm(step.parameters, step.inputs[0][:, 0])
+    power = power_of_two(float(np.abs(cells).max()), *CELL_POWERS)
     kernels, matrices, biases = (
         np.stack(np.split(step.parameters[name], 4)) for name in ("weight_ih", "weight_hh", "bias")
     )
@@ -145,13 +159,7 @@ def quantize_lstm(step: Step) -> tuple[QuantizedOp, Quantization]:
         *quantize_multiplier(2.0 ** (-2 * OUTPUT_BITS) / target.scale),
     )
     _check_sums(step.op, integers, input_products, state_products)
-    return QuantizedOp(step.op, parameters=integers), target
-
-
-def _cell_power(largest: float) -> int:
-    bits = math.ceil(math.log2(largest)) if largest > 0 else 0
-    low, high = CELL_POWERS
-    return min(max(bits - OUTPUT_BITS, low), high)
+    return QuantizedOp(step.op, step.shape, parameters=integers), target
 
 
 def _check_sums(
@@ -172,7 +180,7 @@ def _check_sums(
         )
 
 
-def run_lstm(
+def run(
     quantized: QuantizedOp, sources: tuple[Quantization, ...], target: Quantization, x: Int8s
 ) -> Int8s:
     """Returns the whole sequence of int8 hidden states, (n, steps, hidden).
@@ -181,11 +189,11 @@ def run_lstm(
         quantized: The LSTM.
         sources: Quantisation of its input.
         target: Quantisation of its output and hidden state.
-        x: (n, steps, channels) or (n, 1, steps, channels).
+        x: (n, 1, steps, channels).
     """
     p: LSTMIntegers = quantized.parameters
     hidden = p.biases.shape[1]
-    inputs = _input_sums(p, x.reshape(len(x), *x.shape[-2:]), sources[0].zero_point)
+    inputs = _input_sums(p, x[:, 0], sources[0].zero_point)
     matrix = p.state_weights.reshape(4 * hidden, hidden).T.astype(np.float64)
     multipliers, shifts = (np.repeat(a, hidden) for a in (p.state_multipliers, p.state_shifts))
     h: Int64s = np.zeros((len(x), hidden), np.int64)  # less the zero point

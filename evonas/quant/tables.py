@@ -7,6 +7,8 @@ Results are fractions of 2^15 from -32768 to 32767.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -44,8 +46,22 @@ def sigmoid_table() -> npt.NDArray[np.uint16]:
 TABLE = sigmoid_table().astype(np.int64)
 
 
+def _scaled(x: Array, power: int) -> Int64s:
+    """Returns integers in units of 2^power as steps of the table, in units of 2^-9 of a step.
+
+    24 steps a unit are 3 * 2^-12 / 2^-9.
+    """
+    left = INPUT_BITS + power
+    scaled: Int64s = x.astype(np.int64) * 3
+    if left >= 0:
+        return np.asarray(scaled << left)
+    return np.asarray((scaled + (1 << (-left - 1))) >> -left)
+
+
 def _interpolated(magnitudes: Int64s, bits: int) -> Int64s:
-    """Returns the sigmoid of not negative numbers, in units of 2^-(16 + bits), not saturated.
+    """Returns the sigmoid of not negative numbers, in units of 2^-(16 + bits).
+
+    From the last entry of the table on it is not meaningful.
 
     Args:
         magnitudes: In units of a step of the table over 2^bits.
@@ -53,16 +69,17 @@ def _interpolated(magnitudes: Int64s, bits: int) -> Int64s:
     """
     index = np.minimum(magnitudes >> bits, 254)
     share = magnitudes & ((1 << bits) - 1)
-    return (TABLE[index] << bits) + share * (TABLE[index + 1] - TABLE[index])
+    return np.asarray((TABLE[index] << bits) + share * (TABLE[index + 1] - TABLE[index]))
 
 
-def sigmoid(x: Array) -> Int64s:
+def sigmoid(x: Array, power: int = -INPUT_BITS) -> Int64s:
     """Returns the sigmoid in units of 2^-15.
 
     Args:
-        x: Integers in units of 2^-12.
+        x: int16 in units of 2^power.
+        power: From -15 to -9.
     """
-    scaled = x.astype(np.int64) * 3  # 24 steps a unit: 3 * 2^-12 / 2^-9 of a step
+    scaled = _scaled(x, power)
     magnitudes = np.abs(scaled)
     y = np.where(magnitudes >> 9 >= 255, INT16_MAX << 10, _interpolated(magnitudes, 9))
     y = np.where(scaled >= 0, y + (1 << 9), (1 << 25) - y + (1 << 9) - 1)
@@ -70,19 +87,23 @@ def sigmoid(x: Array) -> Int64s:
 
 
 def tanh(x: Array, power: int = -INPUT_BITS) -> Int64s:
-    """Returns the tanh in units of 2^-15.
+    """Returns the tanh in units of 2^-15, within +-32767.
 
     Args:
-        x: Integers in units of 2^power.
+        x: int16 in units of 2^power.
         power: From -15 to -9.
     """
-    left = INPUT_BITS + power
-    scaled = x.astype(np.int64) * 3
-    scaled = scaled << left if left >= 0 else (scaled + (1 << (-left - 1))) >> -left
+    scaled = _scaled(x, power)
     magnitudes = np.abs(scaled)
     y = np.where(magnitudes >> 8 >= 255, ((1 << 16) - 1) << 8, _interpolated(magnitudes, 8))
     y = np.where(scaled >= 0, y - (1 << 23) + (1 << 7), (1 << 23) - y + (1 << 7) - 1)
     return np.asarray(y >> 8)
+
+
+def power_of_two(largest: float, lowest: int, highest: int) -> int:
+    """Returns the smallest power whose unit 2^power lets int16 cover +-largest, within bounds."""
+    bits = math.ceil(math.log2(largest)) if largest > 0 else lowest
+    return min(max(bits - OUTPUT_BITS, lowest), highest)
 
 
 def clip_int16(x: Array) -> Int64s:
