@@ -38,7 +38,8 @@ from typing import Any
 
 from evonas.arch.builder import same_padding
 from evonas.arch.cells import recurrent_counts
-from evonas.arch.graph import NO_PADS, Kind, LoweredGraph, LoweredOp, LoweredTensor
+from evonas.arch.graph import NO_PADS, Kind, LoweredGraph
+from evonas.arch.lowering import Lowering
 from evonas.arch.ops import (
     LSTM,
     Activation,
@@ -61,7 +62,6 @@ from evonas.arch.ops import (
 from evonas.arch.spec import ArchSpec
 from evonas.errors import UnsupportedOpError
 
-FUSES_ACTIVATION = ("conv", "depthwise", "dense", "scale", "add", "average_pool", "max_pool")
 FOLDS_BATCH_NORM = (Conv, Dense)
 
 
@@ -72,85 +72,13 @@ def lower(spec: ArchSpec) -> LoweredGraph:
     Raises:
         UnsupportedOpError: The spec holds an operator that has no lowering.
     """
-    state = _Lowering(spec)
+    state = Lowering(spec)
     for index, node in enumerate(spec.nodes):
         handler = LOWERINGS.get(type(node.op))
         if handler is None:
             raise UnsupportedOpError(f"Node {index}: no lowering for {type(node.op).__name__}.")
         state.values.append(handler(state, index, node.op))
     return LoweredGraph(tuple(state.tensors), tuple(state.ops), state.values[-1])
-
-
-class _Lowering:
-    """The graph while it grows.
-
-    Attributes:
-        values: For every node so far the tensor that holds its value.
-        producers: For every tensor the index of the operator that writes it; None for the input.
-        copies: Tensor -> its copy with three axes instead of four, or with four instead of three.
-    """
-
-    def __init__(self, spec: ArchSpec) -> None:
-        self.spec = spec
-        self.tensors: list[LoweredTensor] = []
-        self.ops: list[LoweredOp] = []
-        self.values: list[int] = []
-        self.producers: list[int | None] = []
-        self.copies: dict[int, int] = {}
-
-    def input_tensors(self, index: int) -> tuple[int, ...]:
-        return tuple(self.values[i] for i in self.spec.nodes[index].inputs)
-
-    def source(self, index: int, is_sequence: bool) -> int:
-        """Returns the tensor that a node reads, with three axes if it is a sequence, or four."""
-        (tensor,) = self.input_tensors(index)
-        return self.with_axes(tensor, index, is_sequence)
-
-    def with_axes(self, tensor: int, index: int, is_sequence: bool) -> int:
-        """Returns a tensor or its copy with other axes."""
-        if self.tensors[tensor].is_sequence == is_sequence:
-            return tensor
-        if tensor not in self.copies:
-            shape = self.tensors[tensor].shape
-            copy = self.add_op("axes", (tensor,), shape, index, is_sequence)
-            self.copies |= {tensor: copy, copy: tensor}
-        return self.copies[tensor]
-
-    def feeds_lstms(self, index: int) -> bool:
-        """Returns whether LSTMs, and nothing else, read a node."""
-        readers = self.spec.consumers[index]
-        return bool(readers) and all(isinstance(self.spec.nodes[i].op, LSTM) for i in readers)
-
-    def add_tensor(self, shape: Shape, producer: int | None, is_sequence: bool = False) -> int:
-        self.tensors.append(LoweredTensor(len(self.tensors), shape, is_sequence))
-        self.producers.append(producer)
-        return len(self.tensors) - 1
-
-    def add_op(
-        self,
-        kind: Kind,
-        inputs: tuple[int, ...],
-        shape: Shape,
-        index: int,
-        is_sequence: bool = False,
-        **fields: Any,
-    ) -> int:
-        output = self.add_tensor(shape, len(self.ops), is_sequence)
-        self.ops.append(LoweredOp(kind, inputs, output, index, **fields))
-        return output
-
-    def sole_producer(self, index: int) -> int | None:
-        """Returns the operator before a node, if the node alone reads it and could be fused."""
-        source = self.spec.nodes[index].inputs[0]
-        tensor = self.values[source]
-        producer = self.producers[tensor]
-        if producer is None or self.ops[producer].kind not in FUSES_ACTIVATION:
-            return None
-        while len(self.spec.consumers[source]) == 1:
-            source = self.spec.nodes[source].inputs[0]
-            if self.values[source] != tensor:
-                return producer
-        return None
 
 
 def channels_last(shape: Shape) -> Shape:
@@ -173,12 +101,12 @@ def _same_pads(shape: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> P
     return tuple(same_padding(*axis) for axis in axes)
 
 
-def _lower_input(state: _Lowering, index: int, op: Any) -> int:
+def _lower_input(state: Lowering, index: int, op: Any) -> int:
     shape = channels_last(state.spec.shapes[index])
     return state.add_tensor(shape, None, state.feeds_lstms(index))
 
 
-def _lower_conv(state: _Lowering, index: int, op: Any) -> int:
+def _lower_conv(state: Lowering, index: int, op: Any) -> int:
     source = state.source(index, is_sequence=False)
     kernel, stride, dilation = _pair(op.kernel), _pair(op.stride), _pair(op.dilation)
     pads = _pads(op.pads)
@@ -206,14 +134,14 @@ def _lower_conv(state: _Lowering, index: int, op: Any) -> int:
     )
 
 
-def _lower_dense(state: _Lowering, index: int, op: Any) -> int:
+def _lower_dense(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     weights = state.tensors[source].shape[0] * op.out_features
     fields = {"weights": weights, "biases": op.out_features, "macs": weights}
     return state.add_op("dense", (source,), (op.out_features,), index, **fields)
 
 
-def _lower_lstm(state: _Lowering, index: int, op: Any) -> int:
+def _lower_lstm(state: Lowering, index: int, op: Any) -> int:
     source = state.source(index, is_sequence=True)
     height, steps, c_in = state.tensors[source].shape
     weights = 4 * op.hidden * (c_in + op.hidden)
@@ -222,7 +150,7 @@ def _lower_lstm(state: _Lowering, index: int, op: Any) -> int:
     return state.add_op("lstm", (source,), shape, index, is_sequence=True, **fields)
 
 
-def _lower_recurrent(state: _Lowering, index: int, op: Any) -> int:
+def _lower_recurrent(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     height, steps, c_in = state.tensors[source].shape
     counts = recurrent_counts(op.cell, c_in, op.hidden, op.rank_w, op.rank_u)
@@ -235,7 +163,7 @@ def _lower_recurrent(state: _Lowering, index: int, op: Any) -> int:
     return state.add_op("recurrent", (source,), shape, index, cell=op.cell, **fields)
 
 
-def _lower_stack(state: _Lowering, index: int, op: Any) -> int:
+def _lower_stack(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     height, steps, channels = state.tensors[source].shape
     if steps % op.factor:
@@ -254,7 +182,7 @@ def _lower_stack(state: _Lowering, index: int, op: Any) -> int:
     )
 
 
-def _lower_batch_norm(state: _Lowering, index: int, op: Any) -> int:
+def _lower_batch_norm(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     (before,) = state.spec.nodes[index].inputs
     layer = isinstance(state.spec.nodes[before].op, FOLDS_BATCH_NORM)
@@ -267,7 +195,7 @@ def _lower_batch_norm(state: _Lowering, index: int, op: Any) -> int:
     return state.add_op("scale", (source,), shape, index, **fields)
 
 
-def _lower_activation(state: _Lowering, index: int, op: Any) -> int:
+def _lower_activation(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     producer = state.sole_producer(index)
     if producer is None:
@@ -280,7 +208,7 @@ def _lower_activation(state: _Lowering, index: int, op: Any) -> int:
     return source
 
 
-def _lower_pool(state: _Lowering, index: int, op: Any) -> int:
+def _lower_pool(state: Lowering, index: int, op: Any) -> int:
     kind: Kind = "max_pool" if op.kind == "max" else "average_pool"
     shape = channels_last(state.spec.shapes[index])
     kernel, stride, pads = _pair(op.kernel), _pair(op.stride), _pads(op.pads)
@@ -292,13 +220,13 @@ def _lower_pool(state: _Lowering, index: int, op: Any) -> int:
     return state.add_op(kind, (source,), shape, index, kernel=kernel, stride=stride, pads=pads)
 
 
-def _lower_global_average(state: _Lowering, index: int, op: Any) -> int:
+def _lower_global_average(state: Lowering, index: int, op: Any) -> int:
     source = state.source(index, is_sequence=False)
     height, width, channels = state.tensors[source].shape
     return state.add_op("average_pool", (source,), (channels,), index, kernel=(height, width))
 
 
-def _lower_last_step(state: _Lowering, index: int, op: Any) -> int:
+def _lower_last_step(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     shape = state.spec.shapes[index]
     if state.tensors[source].shape == shape:  # a recurrent layer's last state
@@ -307,21 +235,21 @@ def _lower_last_step(state: _Lowering, index: int, op: Any) -> int:
     return state.add_op("strided_slice", (source,), shape, index, is_sequence)
 
 
-def _lower_flatten(state: _Lowering, index: int, op: Any) -> int:
+def _lower_flatten(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     if len(state.tensors[source].shape) == 1:
         return source
     return state.add_op("reshape", (source,), state.spec.shapes[index], index)
 
 
-def _lower_add(state: _Lowering, index: int, op: Any) -> int:
+def _lower_add(state: Lowering, index: int, op: Any) -> int:
     inputs = state.input_tensors(index)
     is_sequence = all(state.tensors[i].is_sequence for i in inputs)
     inputs = tuple(state.with_axes(i, index, is_sequence) for i in inputs)
     return state.add_op("add", inputs, state.tensors[inputs[0]].shape, index, is_sequence)
 
 
-LOWERINGS: dict[type[Op], Callable[[_Lowering, int, Any], int]] = {
+LOWERINGS: dict[type[Op], Callable[[Lowering, int, Any], int]] = {
     Input: _lower_input,
     Conv: _lower_conv,
     MetaKernel: _lower_conv,
