@@ -25,7 +25,8 @@ def run(network: QuantizedNetwork, q: Int8s) -> Int8s:
     """
     shape = network.graph.tensors[0].shape
     if q.shape[1:] != shape or q.dtype != np.int8:
-        raise ValueError(f"Expected int8 of shape (n, *{shape}), got {q.dtype} of {q.shape}.")
+        expected = ", ".join(map(str, shape))
+        raise ValueError(f"Expected int8 of shape (n, {expected}), got {q.dtype} of {q.shape}.")
     size = max(1, CHUNK_BYTES // _sample_bytes(network))
     parts = [_run(network, q[start : start + size]) for start in range(0, len(q), size)]
     n_outputs = network.graph.tensors[network.graph.output].n_bytes
