@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from shlex import quote
 
+from evonas.cost.runtimes import load_runtime
+from evonas.export import FORMATS
 from evonas.plots.axes import readable
 from evonas.runner.report_card import show
 from evonas.study.final import metric_on_test
@@ -122,10 +124,19 @@ def closing_lines(study: Study) -> list[str]:
     lines += [_hypervolume(study, summary)]
     folder = study.directory
     if front:
-        target, config = quote(f"{folder}:recommended"), quote(f"{folder}/config.toml")
-        lines += [f"next: evonas train {target} --config {config}"]
+        lines += [f"next: {_next(study)}"]
     lines += [f"figures and report: {folder}/report.md"]
     return lines
+
+
+def _next(study: Study) -> str:
+    """Returns the command that follows a search: export, or training where nothing was trained."""
+    target, config = (quote(f"{study.directory}{end}") for end in (":recommended", "/config.toml"))
+    if not study.problem.needs_training:
+        return f"evonas train {target} --config {config}"
+    reads = load_runtime(study.problem.runtime).export_format
+    form = reads if reads in FORMATS else "onnx"
+    return f"evonas export {target} --format {form} -o out/"
 
 
 def front_table(study: Study, front: list[Trial]) -> list[str]:

@@ -94,7 +94,7 @@ def test_a_search_prints_the_front_the_recommendation_and_where_things_lie(study
     assert "random search with as many trials:" in text
     assert "two full trainings agree at" in text
     assert f"figures and report: {folder}/report.md" in text
-    assert f"next: evonas train {folder}:recommended" in text
+    assert f"next: evonas export {folder}:recommended --format tflite -o out/" in text
     assert "search" in result.stderr  # progress goes to standard error
     assert "45 training, 15 validation and 20 test samples of 2 x 24, 3 classes" in result.stderr
     assert "space: 10^" in result.stderr
@@ -131,7 +131,7 @@ def test_a_folder_may_have_any_name(config, tmp_path, monkeypatch):
     for name in ("2024", "a b"):
         result = run("search", config(), "--dir", name, "--set", "search.budget.trials=3")
         assert result.exit_code == 0, result.output
-    assert "next: evonas train 'a b:recommended' --config 'a b/config.toml'" in result.stdout
+    assert "next: evonas export 'a b:recommended' --format tflite -o out/" in result.stdout
     assert "evonas search 'a b/config.toml' --dir 'a b-again'" in (
         tmp_path / "a b" / "report.md"
     ).read_text(encoding="utf-8")

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from evonas._version import __version__
 from evonas.arch.spec import ArchSpec
-from evonas.errors import ConfigError, DataError, UnsupportedOpError
+from evonas.errors import ConfigError, DataError
 from evonas.export.onnx_graph import (
     INSTALL,
     IR_VERSION,
@@ -23,7 +23,7 @@ from evonas.export.onnx_graph import (
     graph_proto,
     import_onnx,
 )
-from evonas.export.onnx_ops import HANDLERS, WITHOUT_NODE
+from evonas.export.onnx_ops import HANDLERS, WITHOUT_NODE, check_operators
 from evonas.proxy.weights import Weights, fold
 from evonas.tasks.splits import Normalisation
 
@@ -52,15 +52,13 @@ def onnx_bytes(
         UnsupportedOpError: An operator has no form in the file.
     """
     onnx = import_onnx()
+    check_operators(spec)
     graph = OnnxGraph("normalise")
     values = [INPUT if normalisation is None else _normalise(graph, normalisation, spec)]
     folded = fold(spec, weights)
     for index, node in enumerate(spec.nodes):
         if isinstance(node.op, WITHOUT_NODE):
             continue
-        handler = HANDLERS.get(type(node.op))
-        if handler is None:
-            raise UnsupportedOpError(f"Node {index}: ONNX cannot hold {type(node.op).__name__}.")
         graph.scope = f"node{index}"
         parts = {
             name.removeprefix(f"node{index}."): array
@@ -69,7 +67,7 @@ def onnx_bytes(
         }
         shape = spec.shapes[node.inputs[0]]
         inputs = tuple(values[i] for i in node.inputs)
-        values.append(handler(graph, node.op, parts, shape, inputs))
+        values.append(HANDLERS[type(node.op)](graph, node.op, parts, shape, inputs))
     graph.nodes.append(OnnxNode("Identity", (values[-1],), (OUTPUT,), {}))
     proto = graph_proto(
         graph,

@@ -23,6 +23,8 @@ from evonas.arch.ops import (
     Shape,
     StackFrames,
 )
+from evonas.arch.spec import ArchSpec
+from evonas.errors import UnsupportedOpError
 from evonas.export.onnx_cells import lstm, recurrent
 from evonas.export.onnx_graph import OnnxGraph
 from evonas.proxy.weights import BATCH_NORM_EPS, Weights
@@ -157,3 +159,14 @@ HANDLERS: dict[type[Op], Handler] = {
 shape of its first input and the names of its inputs; an Input adds nothing."""
 
 WITHOUT_NODE = (Input,)
+
+
+def check_operators(spec: ArchSpec) -> None:
+    """Checks that every operator of a network has a form in ONNX.
+
+    Raises:
+        UnsupportedOpError: One has none.
+    """
+    for index, node in enumerate(spec.nodes):
+        if type(node.op) not in HANDLERS and not isinstance(node.op, WITHOUT_NODE):
+            raise UnsupportedOpError(f"Node {index}: ONNX cannot hold {type(node.op).__name__}.")

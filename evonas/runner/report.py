@@ -13,6 +13,7 @@ from evonas.cost import cost_report
 from evonas.plots import PLOTS
 from evonas.plots.axes import readable
 from evonas.runner.report_card import card, cell, share_of_device, show, table
+from evonas.runner.report_exports import exports_table
 from evonas.study.final import metric_on_test
 from evonas.study.study import Study
 from evonas.study.trial import Trial
@@ -38,6 +39,7 @@ def write_report(study: Study) -> Path:
     """
     summary, front = study.summary(), study.front()
     recommended = study.recommend() if front else None
+    exports = exports_table(study)
     sections = [
         [f"# {study.config.study.name}"],
         _overview(study, summary),
@@ -47,6 +49,7 @@ def write_report(study: Study) -> Path:
         ["## Data", *_data(study)],
         ["## Networks on the front"] if front else [],
         *(card(study, trial, trial == recommended) for trial in front),
+        ["## Exports", *exports] if exports else [],
         ["## Again", *_again(study, summary)],
     ]
     lines = _separated([line for section in sections if section for line in [*section, ""]])

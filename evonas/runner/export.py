@@ -1,0 +1,256 @@
+"""`evonas export`: a trained network as files to deploy, with everything that verifies them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from evonas.config import StudyConfig
+from evonas.cost.flash import flash_bytes
+from evonas.cost.memory import peak_ram_bytes
+from evonas.cost.runtimes import load_runtime
+from evonas.devices import load_device
+from evonas.errors import ConfigError
+from evonas.export import FORMATS
+from evonas.export.format import AbstractFormat, Artefact
+from evonas.proxy.backends import BACKENDS
+from evonas.quant.feed import answers, feed, natural
+from evonas.quant.network import Floats, QuantizedNetwork
+from evonas.quant.quantize import quantize
+from evonas.quant.reference import run
+from evonas.runner.export_folder import check_folder, write_folder
+from evonas.runner.export_record import export_record, file_metadata
+from evonas.runner.report_exports import record_export
+from evonas.runner.source import Source, find_source, study_source
+from evonas.study.study import Study
+from evonas.study.trial import Trial
+from evonas.tasks.metrics import predictions
+from evonas.tasks.splits import Part
+from evonas.units import format_quantity
+
+Say = Callable[[str], None]
+"""Takes a line of progress."""
+
+ALWAYS = ("tflm", "tflm_offline")
+"""Runtimes of a .tflite where the config's runtime reads another format."""
+
+
+@dataclass(frozen=True, eq=False)
+class Export:
+    """What an export wrote.
+
+    Attributes:
+        folder: Where.
+        record: The content of export.json.
+        notes: What its user should know.
+    """
+
+    folder: Path
+    record: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the record and the folder as JSON values."""
+        return {"folder": str(self.folder), **self.record, "notes": list(self.notes)}
+
+    def lines(self) -> list[str]:
+        """Returns what the command prints."""
+        record, lines = self.record, []
+        costs, metrics = record["costs"], record["validation"]
+        for name, n_bytes in record["files"].items():
+            lines.append(f"{name}: {format_quantity(n_bytes, 'byte')}{self._prediction(name)}")
+        if costs:
+            lines.append(
+                f"on {record['device']}, {record['runtime']}: "
+                f"{format_quantity(costs['peak_ram_bytes'], 'byte')} RAM, "
+                f"{format_quantity(costs['flash_bytes'], 'byte')} flash"
+            )
+        values = [
+            f"{kind} {format_quantity(metrics[kind], metrics['unit'])}"
+            for kind in ("int8", "float")
+            if kind in metrics
+        ]
+        seen = " (trained on it too)" if metrics["trained_on"] else ""
+        lines.append(f"validation {metrics['metric']}: {', '.join(values)}{seen}")
+        lines += [f"note: {note}" for note in self.notes]
+        lines.append(f"written: {self.folder} (README.md there says how to feed the network)")
+        return [*lines, f"next: evonas verify {quote(str(self.folder))}"]
+
+    def _prediction(self, name: str) -> str:
+        predicted = self.record["costs"].get("model_bytes")
+        if name != "model.tflite" or predicted is None:
+            return ""
+        extra = self.record["metadata_bytes"]
+        return (
+            f" (predicted {format_quantity(predicted, 'byte')}, and "
+            f"{format_quantity(extra, 'byte')} metadata)"
+        )
+
+
+def export_target(
+    target: str,
+    output: str | Path,
+    formats: Sequence[str] = ("tflite",),
+    config: StudyConfig | None = None,
+    offline_plan: bool = False,
+    say: Say | None = None,
+) -> Export:
+    """Writes a trained network in one or several formats.
+
+    Args:
+        target: DIR:NUMBER, DIR:recommended or DIR:seed, or a spec.json with weights.npz beside it.
+        output: Folder: a new or empty one, or an earlier export, whose files are replaced.
+        formats: Names in evonas.export.FORMATS.
+        config: Task and device of a spec.json.
+        offline_plan: Whether a .tflite says where tensors lie; always done for a device table whose
+            runtime is tflm_offline.
+        say: Told what is being done.
+
+    Raises:
+        EvonasError: Something about the request cannot be met; the message says what to do.
+    """
+    chosen = find_formats(formats)
+    check_folder(Path(output))
+    tell = say or _silent
+    tell(f"loading {target} and its data")
+    return _export(find_source(target, config), Path(output), chosen, offline_plan, tell)
+
+
+def export_trial(
+    study: Study,
+    trial: Trial,
+    output: str | Path,
+    formats: Sequence[str] = ("tflite",),
+    offline_plan: bool = False,
+) -> Export:
+    """Writes a network of a study that is at hand; see export_target.
+
+    Args:
+        study: The study.
+        trial: A trial on its front, or its seed_trial().
+        output: Folder: a new or empty one, or an earlier export, whose files are replaced.
+        formats: Names in evonas.export.FORMATS.
+        offline_plan: Whether a .tflite says where tensors lie.
+    """
+    chosen = find_formats(formats)
+    check_folder(Path(output))
+    source = study_source(study, trial, f"{study.directory}:{trial.number}")
+    return _export(source, Path(output), chosen, offline_plan, _silent)
+
+
+def find_formats(names: Sequence[str]) -> dict[str, AbstractFormat]:
+    """Returns formats by name, in the order named.
+
+    Raises:
+        ConfigError: One is unknown, or none is named.
+    """
+    if not names:
+        raise ConfigError(f"Expected a format, one of {', '.join(FORMATS.names())}.")
+    return {name: FORMATS.get(name)() for name in dict.fromkeys(names)}
+
+
+def _silent(line: str) -> None:
+    """Takes a line of progress and keeps quiet."""
+
+
+def _export(
+    source: Source,
+    output: Path,
+    formats: Mapping[str, AbstractFormat],
+    offline_plan: bool,
+    say: Say,
+) -> Export:
+    for chosen in formats.values():
+        chosen.check(source.spec)
+    runtime = deployed_runtime(source, formats, offline_plan)
+    if runtime is not None:
+        check_device(source, runtime)
+    network = None
+    if any(chosen.is_int8 for chosen in formats.values()):
+        say(f"quantising on {len(source.splits.train)} training samples")
+        network = _quantized(source)
+    metadata = file_metadata(source, runtime)
+    artefact = Artefact(
+        source.spec,
+        source.weights,
+        source.splits.normalisation,
+        network,
+        metadata,
+        runtime == "tflm_offline",
+    )
+    say("scoring on the validation part")
+    record = export_record(source, artefact, runtime, _scores(source, network))
+    part = source.splits.test if len(source.splits.test) else source.splits.val
+    say(f"writing {output}")
+    written = write_folder(output, record, artefact, formats, part)
+    notes = record_export(source.study, output, written) if source.study else ()
+    return Export(output, written, notes)
+
+
+def deployed_runtime(
+    source: Source, formats: Mapping[str, AbstractFormat], offline_plan: bool
+) -> str | None:
+    """Returns the runtime that will execute an export; None where no format is for a device.
+
+    That of the config where it reads one of the formats, else TensorFlow Lite Micro for a .tflite.
+    """
+    wanted = source.device.runtime
+    reads = load_runtime(wanted).export_format
+    if any(chosen.export_format == reads for chosen in formats.values()):
+        return "tflm_offline" if offline_plan and wanted == "tflm" else wanted
+    return ALWAYS[offline_plan] if "tflite" in formats else None
+
+
+def check_device(source: Source, runtime: str) -> None:
+    """Checks that a network fits its device's memory, less what the firmware reserves.
+
+    There is no way around it but another device or a smaller reserve in the config.
+
+    Raises:
+        ConfigError: It does not; the message has both numbers.
+    """
+    device, reserve = load_device(source.device.source), source.device.reserve
+    rows = [
+        ("RAM", peak_ram_bytes(source.spec, runtime), device.largest_ram_block_bytes, reserve.ram),
+        ("flash", flash_bytes(source.spec, runtime), device.flash_bytes, reserve.flash),
+    ]
+    broken = [
+        f"{format_quantity(need, 'byte')} {name} of {format_quantity(have - kept, 'byte')}"
+        for name, need, have, kept in rows
+        if have is not None and need > have - kept
+    ]
+    if broken:
+        raise ConfigError(
+            f"{source.target} does not fit {device.name} with {runtime}: it needs "
+            f"{' and '.join(broken)} (less the reserve). Export a smaller network, or name another "
+            "[device] in a config."
+        )
+
+
+def _quantized(source: Source) -> QuantizedNetwork:
+    splits = source.splits
+    return quantize(source.spec, source.weights, splits.train.X, splits.normalisation)
+
+
+def _scores(source: Source, network: QuantizedNetwork | None) -> dict[str, Any]:
+    """Returns the metric on the validation part in floating point and in int8."""
+    part = source.splits.val
+    outputs = BACKENDS.get("torch")().predict(source.spec, source.weights, part.X)
+    found: dict[str, Any] = {
+        "metric": source.metric.name,
+        "unit": source.metric.unit,
+        "n": len(part),
+        "trained_on": source.study is not None and source.config.final.fit_on == "train+validation",
+        "float": _score(source, part, outputs),
+    }
+    if network is not None:
+        q = run(network, feed(network, natural(part.X, network.normalisation)))
+        found["int8"] = _score(source, part, answers(network, q))
+    return found
+
+
+def _score(source: Source, part: Part, outputs: Floats) -> float:
+    return source.metric(part.y, predictions(outputs, source.splits.is_regression))
