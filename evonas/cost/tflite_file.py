@@ -320,6 +320,7 @@ FILE_OPTIONS: dict[str, _Slots] = {
     "lstm": lambda op: ((0,), 1),
     "reshape": lambda op: ((0,), 0),
     "axes": lambda op: ((0,), 0),
+    "softmax": lambda op: ((0,), 0),
     "stack": lambda op: ((0,), 0),
     "strided_slice": lambda op: ((), 0),
 }

@@ -113,6 +113,10 @@ def _reshape(model: FileModel, quantized: QuantizedOp) -> FileOperator:
     return FileOperator(22, 1, quantized.op.inputs, 17, ((0, "shape", shape),))
 
 
+def _softmax(model: FileModel, quantized: QuantizedOp) -> FileOperator:
+    return FileOperator(25, 2, quantized.op.inputs, 9, ((0, "f32", 1.0),))
+
+
 def _last_positions(model: FileModel, quantized: QuantizedOp) -> FileOperator:
     shape = model.shape(quantized.op.inputs[0])  # (..., time, channels)
     kept = math.prod(quantized.shape) // shape[-1]
@@ -136,6 +140,7 @@ OPERATORS: dict[str, Callable[[FileModel, QuantizedOp], FileOperator]] = {
     "relu": _relu,
     "reshape": _reshape,
     "axes": _reshape,
+    "softmax": _softmax,
     "stack": _reshape,
     "strided_slice": _last_positions,
 }

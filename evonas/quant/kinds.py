@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from evonas.arch.graph import LoweredOp
 from evonas.errors import UnsupportedOpError, unknown_name
 from evonas.proxy.weights import Weights
-from evonas.quant import floating, integer, layers, layouts, lstm, recurrent, recurrent_run
+from evonas.quant import floating, integer, layers, layouts, lstm, recurrent, recurrent_run, softmax
 from evonas.quant.arithmetic import Array, Int8s
 from evonas.quant.floating import Parameters
 from evonas.quant.layers import Step
@@ -64,6 +64,7 @@ KINDS: dict[str, KindRules] = {
     "relu": KindRules(layouts.none, floating.same, layers.keep, integer.relu),
     "reshape": KindRules(layouts.none, floating.same, layers.keep, integer.reshape),
     "axes": KindRules(layouts.none, floating.same, layers.keep, integer.reshape),
+    "softmax": KindRules(layouts.none, softmax.evaluate, softmax.quantize, softmax.run),
     "stack": KindRules(layouts.none, floating.same, layers.keep, integer.reshape),
     "strided_slice": KindRules(
         layouts.none, floating.last_positions, layers.keep, integer.last_positions

@@ -30,7 +30,7 @@ def quantize(
     weights: Weights,
     X: Array,
     normalisation: Normalisation | None = None,
-    method: str = "minmax",
+    method: str = "percentile",
     ranges: Mapping[int, Range] | None = None,
     samples: int = CALIBRATION_SAMPLES,
 ) -> QuantizedNetwork:

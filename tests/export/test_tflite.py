@@ -16,6 +16,7 @@ from evonas.export.tflite import tflite_bytes
 from evonas.export.tflm import Interpreter
 from evonas.quant.quantize import quantize
 from evonas.quant.reference import run
+from evonas.quant.softmax import append_softmax
 from evonas.references import REFERENCES
 from evonas.references.nas_bench_201 import nas_bench_201
 from evonas.spaces.tcn import TCNSpace
@@ -147,6 +148,17 @@ def test_relu6_is_met_alone_and_fused(builder, quantized):
     y = builder.add_op(Activation("relu6"), builder.conv1d(x, 8, 1))
     z = builder.add_op(Activation("relu6"), x)
     check(quantized(builder.finish(builder.add(y, z))), n=8)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 0.001, 0.03, 0.1, 0.5, 3.0, 100.0])
+def test_softmax_is_met_at_every_scale(builder, random_weights, scale):
+    spec = builder.finish(builder.dense(builder.input((20,)), 12))
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(16, 20)).astype(np.float32)
+    span = (-128 * scale, 127 * scale)
+    network = quantize(spec, random_weights(spec, rng), X, ranges={0: span, 1: span})
+
+    check(append_softmax(network), n=300)
 
 
 def test_channels_without_weights_are_met(builder, random_weights):

@@ -79,18 +79,18 @@ def test_a_convolution_is_worked_by_hand(builder):
         "node1.weight": np.array([[[[1.0, -0.5]]]], np.float32),
         "node1.bias": np.array([0.25], np.float32),
     }
-    X = np.array([[[0.0, 2.55, -2.55]]], np.float32)
-    network = quantize(spec, weights, X)
+    X = np.array([[[0.0, 3.06, -2.04]]], np.float32)
+    network = quantize(spec, weights, X, method="minmax")
     (conv,) = network.ops
 
     assert network.input.scale == np.float32(0.02)
-    assert network.input.zero_point == 0  # -128 + 127.5 rounds away to -0.5 -> 0 or -1
+    assert network.input.zero_point == -26  # -128 + 2.04 / 0.02
     assert conv.weights.reshape(-1).tolist() == [127, -64]  # -63.5 halves to even
     assert conv.weight_scales == np.float32(1 / 127)
     # 0.25 / (0.02 / 127)
     assert conv.biases.tolist() == [round(0.25 * 127 / 0.02)]
-    # outputs 0 - 1.275 + 0.25 and 2.55 + 1.275 + 0.25
-    assert network.output.scale == np.float32((4.075 + 1.025) / 255)
+    # outputs 0 - 1.53 + 0.25 and 3.06 + 1.02 + 0.25
+    assert network.output.scale == pytest.approx((4.33 + 1.28) / 255)
 
 
 def test_constants_of_moving_operators_keep_the_quantisation(builder, random_weights):
