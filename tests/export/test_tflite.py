@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from evonas.arch import SpecBuilder
 from evonas.arch.lower import lower
 from evonas.cost import load_runtime
 from evonas.cost.arena import liveness_bound
@@ -69,21 +70,53 @@ def random_tcn(rng):
     return space.decode(np.array([rng.integers(gene.n_choices) for gene in space.genes]))
 
 
-def check_tcns(quantized, seeds):
+def _meta_kernel(rng, b, x, channels):
+    """A meta-kernel of one to three sizes with one dilation and stride; depthwise or not."""
+    rank = len(b.shape(x)) - 1
+    odd = [tuple(int(k) for k in rng.choice([1, 3, 5], rank)) for _ in range(rng.integers(1, 4))]
+    groups = b.shape(x)[0] if rng.random() < 0.3 else 1
+    stride = int(rng.integers(1, 3)) if min(b.shape(x)[1:]) > 8 else 1
+    width = channels if groups == 1 else b.shape(x)[0]
+    return b.meta_kernel(x, width, tuple(set(odd)), stride, int(rng.integers(1, 3)), groups)
+
+
+def random_meta_kernel_network(rng):
+    """Meta-kernels over a signal or an image, with branches that are added and pooling."""
+    b = SpecBuilder()
+    shape = ((3, 48), (1, 100), (3, 16, 16), (1, 20, 9))[rng.integers(4)]
+    x = b.input(shape)
+    for _ in range(rng.integers(1, 4)):
+        channels = int(rng.integers(1, 5)) * 4
+        x = b.relu(_meta_kernel(rng, b, x, channels))
+        if rng.random() < 0.6:
+            kernels = ((1,) * len(shape[1:]), (3,) * len(shape[1:]))
+            x = b.relu(b.add(x, b.meta_kernel(x, b.shape(x)[0], kernels)))
+        if min(b.shape(x)[1:]) >= 4 and rng.random() < 0.4:
+            x = b.pool(x, str(rng.choice(["average", "max"])))
+    head = b.global_average_pool if rng.random() < 0.5 else b.flatten
+    return b.finish(b.dense(head(x), int(rng.integers(1, 6))))
+
+
+NETWORKS = {"tcn": random_tcn, "meta-kernel": random_meta_kernel_network}
+
+
+def check_random(quantized, make, seeds):
     values = set()
     for seed in seeds:
-        spec = random_tcn(np.random.default_rng(seed))
+        spec = make(np.random.default_rng(seed))
         values |= set(check(quantized(spec, seed), seed=seed).ravel().tolist())
     assert len(values) > 100  # the outputs are not all clamped
 
 
-def test_random_tcns_are_met_bit_for_bit(quantized):
-    check_tcns(quantized, range(40))
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_random_networks_are_met_bit_for_bit(quantized, kind):
+    check_random(quantized, NETWORKS[kind], range(40))
 
 
 @pytest.mark.slow
-def test_more_random_tcns_are_met_bit_for_bit(quantized):
-    check_tcns(quantized, range(1000, 1200))
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_200_random_networks_are_met_bit_for_bit(quantized, kind):
+    check_random(quantized, NETWORKS[kind], range(1000, 1200))
 
 
 @pytest.mark.parametrize("name", [n for n in REFERENCES.names() if not n.endswith("_pit")])
