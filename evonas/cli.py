@@ -179,6 +179,9 @@ def export_network(
     offline_plan: Annotated[
         bool, typer.Option("--offline-plan", help="Embed a memory plan in the .tflite.")
     ] = False,
+    softmax: Annotated[
+        bool, typer.Option("--softmax", help="Shares of the classes as outputs, not logits.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a trained network as files to deploy."""
@@ -188,7 +191,7 @@ def export_network(
 
         names = [name.strip() for name in formats.split(",") if name.strip()]
         task = None if config is None else StudyConfig.from_toml(config)
-        found = export_target(target, output, names, task, offline_plan, _say)
+        found = export_target(target, output, names, task, offline_plan, softmax, _say)
         typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
 
 

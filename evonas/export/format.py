@@ -28,6 +28,8 @@ class Artefact:
         network: Its int8 form; None where no format of an export needs one.
         metadata: What a file says about itself; JSON values.
         offline_plan: Whether a file says where tensors lie, if the format can.
+        softmax: Whether the outputs are shares of the classes instead of logits; the int8 form has
+            it appended then.
     """
 
     spec: ArchSpec
@@ -36,6 +38,7 @@ class Artefact:
     network: QuantizedNetwork | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
     offline_plan: bool = False
+    softmax: bool = False
 
 
 @dataclass(frozen=True)

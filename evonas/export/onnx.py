@@ -35,6 +35,7 @@ def onnx_bytes(
     weights: Weights,
     normalisation: Normalisation | None = None,
     metadata: Mapping[str, str] | None = None,
+    softmax: bool = False,
 ) -> bytes:
     """Returns the file.
 
@@ -46,6 +47,7 @@ def onnx_bytes(
         weights: Of its training module.
         normalisation: Done by the graph's first operators; None where the input is fed normalised.
         metadata: What goes into the file beside the network.
+        softmax: Whether its outputs are shares of the classes instead of logits.
 
     Raises:
         ConfigError: The extra "onnx" is not installed.
@@ -68,7 +70,8 @@ def onnx_bytes(
         shape = spec.shapes[node.inputs[0]]
         inputs = tuple(values[i] for i in node.inputs)
         values.append(HANDLERS[type(node.op)](graph, node.op, parts, shape, inputs))
-    graph.nodes.append(OnnxNode("Identity", (values[-1],), (OUTPUT,), {}))
+    last = OnnxNode("Softmax" if softmax else "Identity", (values[-1],), (OUTPUT,), {})
+    graph.nodes.append(last)
     proto = graph_proto(
         graph,
         spec.digest,

@@ -42,7 +42,9 @@ class ONNXFormat(AbstractFormat):
             key: value if isinstance(value, str) else json.dumps(value)
             for key, value in artefact.metadata.items()
         }
-        data = onnx_bytes(artefact.spec, artefact.weights, artefact.normalisation, texts)
+        data = onnx_bytes(
+            artefact.spec, artefact.weights, artefact.normalisation, texts, artefact.softmax
+        )
         with whole_file(folder / self.file) as unfinished:
             unfinished.write_bytes(data)
         return folder / self.file
@@ -56,6 +58,9 @@ class ONNXFormat(AbstractFormat):
             raise DataError(f"{path}: {error}") from None
         inputs = normalised(X, artefact.normalisation)
         expected = BACKENDS.get("torch")().predict(artefact.spec, artefact.weights, inputs)
+        if artefact.softmax:
+            powers = np.exp(expected - expected.max(axis=1, keepdims=True))
+            expected = powers / powers.sum(axis=1, keepdims=True)
         if found.shape != expected.shape:
             raise DataError(f"{path}: expected outputs {expected.shape}, got {found.shape}.")
         largest = max(float(np.abs(expected).max(initial=0)), np.finfo(np.float32).tiny)

@@ -18,6 +18,7 @@ from evonas.errors import StoreError
 from evonas.quant.lstm import LSTMIntegers
 from evonas.quant.network import Quantization, QuantizedNetwork, QuantizedOp
 from evonas.quant.recurrent import FirstFactor, Matrix, RecurrentIntegers
+from evonas.quant.softmax import append_softmax
 from evonas.tasks.splits import Normalisation
 
 FORMAT = 1
@@ -35,16 +36,22 @@ Arrays = dict[str, Any]
 
 
 def save_network(path: Path, network: QuantizedNetwork) -> None:
-    """Writes a quantised network, whole or not at all; its spec is kept elsewhere."""
+    """Writes a quantised network, whole or not at all; its spec is kept elsewhere.
+
+    Of an appended softmax nothing but its presence is kept: it follows from the output's scale.
+    """
     arrays: Arrays = {}
+    kinds = [op.kind for op in lower(network.spec).ops]
+    n_tensors = len(lower(network.spec).tensors)
     structure = {
         "format": FORMAT,
         "digest": network.spec.digest,
-        "kinds": [op.kind for op in network.graph.ops],
-        "tensors": [[tensor.scale, tensor.zero_point] for tensor in network.tensors],
+        "kinds": kinds,
+        "softmax": len(network.ops) > len(kinds),
+        "tensors": [[tensor.scale, tensor.zero_point] for tensor in network.tensors[:n_tensors]],
         "ops": [
             _encode(_fields(quantized, without="op"), f"op{i}", arrays)
-            for i, quantized in enumerate(network.ops)
+            for i, quantized in enumerate(network.ops[: len(kinds)])
         ],
     }
     arrays |= {"mean": network.normalisation.mean, "std": network.normalisation.std}
@@ -77,13 +84,14 @@ def load_network(path: Path, spec: ArchSpec) -> QuantizedNetwork:
             f"{path}: quantised from another network or by another evonas; export it again."
         )
     fields = [_decode(entry, arrays) for entry in structure["ops"]]
-    return QuantizedNetwork(
+    network = QuantizedNetwork(
         spec,
         graph,
         tuple(Quantization(scale, zero_point) for scale, zero_point in structure["tensors"]),
         tuple(QuantizedOp(op, **found) for op, found in zip(graph.ops, fields, strict=True)),
         Normalisation(arrays["mean"], arrays["std"]),
     )
+    return append_softmax(network) if structure["softmax"] else network
 
 
 def _fields(value: Any, without: str = "") -> dict[str, Any]:

@@ -21,6 +21,7 @@ from evonas.quant.feed import answers, feed, natural
 from evonas.quant.network import Floats, QuantizedNetwork
 from evonas.quant.quantize import quantize
 from evonas.quant.reference import run
+from evonas.quant.softmax import append_softmax
 from evonas.runner.export_folder import check_folder, write_folder
 from evonas.runner.export_record import export_record, file_metadata
 from evonas.runner.report_exports import record_export
@@ -96,6 +97,7 @@ def export_target(
     formats: Sequence[str] = ("tflite",),
     config: StudyConfig | None = None,
     offline_plan: bool = False,
+    softmax: bool = False,
     say: Say | None = None,
 ) -> Export:
     """Writes a trained network in one or several formats.
@@ -107,6 +109,7 @@ def export_target(
         config: Task and device of a spec.json.
         offline_plan: Whether a .tflite says where tensors lie; always done for a device table whose
             runtime is tflm_offline.
+        softmax: Whether the outputs are shares of the classes instead of logits.
         say: Told what is being done.
 
     Raises:
@@ -116,7 +119,8 @@ def export_target(
     check_folder(Path(output))
     tell = say or _silent
     tell(f"loading {target} and its data")
-    return _export(find_source(target, config), Path(output), chosen, offline_plan, tell)
+    source = find_source(target, config)
+    return _export(source, Path(output), chosen, offline_plan, softmax, tell)
 
 
 def export_trial(
@@ -125,6 +129,7 @@ def export_trial(
     output: str | Path,
     formats: Sequence[str] = ("tflite",),
     offline_plan: bool = False,
+    softmax: bool = False,
 ) -> Export:
     """Writes a network of a study that is at hand; see export_target.
 
@@ -134,11 +139,12 @@ def export_trial(
         output: Folder: a new or empty one, or an earlier export, whose files are replaced.
         formats: Names in evonas.export.FORMATS.
         offline_plan: Whether a .tflite says where tensors lie.
+        softmax: Whether the outputs are shares of the classes instead of logits.
     """
     chosen = find_formats(formats)
     check_folder(Path(output))
     source = study_source(study, trial, f"{study.directory}:{trial.number}")
-    return _export(source, Path(output), chosen, offline_plan, _silent)
+    return _export(source, Path(output), chosen, offline_plan, softmax, _silent)
 
 
 def find_formats(names: Sequence[str]) -> dict[str, AbstractFormat]:
@@ -161,8 +167,11 @@ def _export(
     output: Path,
     formats: Mapping[str, AbstractFormat],
     offline_plan: bool,
+    softmax: bool,
     say: Say,
 ) -> Export:
+    if softmax and source.splits.is_regression:
+        raise ConfigError(f"--softmax is for classes; {source.target} predicts a number.")
     for chosen in formats.values():
         chosen.check(source.spec)
     runtime = deployed_runtime(source, formats, offline_plan)
@@ -171,7 +180,7 @@ def _export(
     network = None
     if any(chosen.is_int8 for chosen in formats.values()):
         say(f"quantising on {len(source.splits.train)} training samples")
-        network = _quantized(source)
+        network = _quantized(source, softmax)
     metadata = file_metadata(source, runtime)
     artefact = Artefact(
         source.spec,
@@ -180,6 +189,7 @@ def _export(
         network,
         metadata,
         runtime == "tflm_offline",
+        softmax,
     )
     say("scoring on the validation part")
     record = export_record(source, artefact, runtime, _scores(source, network))
@@ -230,9 +240,10 @@ def check_device(source: Source, runtime: str) -> None:
         )
 
 
-def _quantized(source: Source) -> QuantizedNetwork:
+def _quantized(source: Source, softmax: bool) -> QuantizedNetwork:
     splits = source.splits
-    return quantize(source.spec, source.weights, splits.train.X, splits.normalisation)
+    network = quantize(source.spec, source.weights, splits.train.X, splits.normalisation)
+    return append_softmax(network) if softmax else network
 
 
 def _scores(source: Source, network: QuantizedNetwork | None) -> dict[str, Any]:

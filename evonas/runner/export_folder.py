@@ -143,6 +143,7 @@ def read_folder(folder: Path) -> Exported:
             load_network(folder / INT8, spec) if "input" in record else None,
             record["metadata"],
             record["offline_plan"],
+            record["softmax"],
         )
         vectors = load_weights(folder / VECTORS)
         if not record["formats"]:

@@ -64,10 +64,15 @@ def _int8(record: Mapping[str, Any]) -> list[str]:
         "",
         f"Output: {record['num_outputs']} int8; value = {target['scale']!r} * (q - "
         f"{target['zero_point']}).",
-        "A number in the target's own unit."
-        if record["is_regression"]
-        else "Logits: the class is the place of the largest, and needs no conversion.",
+        _meaning(record),
     ]
+
+
+def _meaning(record: Mapping[str, Any]) -> str:
+    if record["is_regression"]:
+        return "A number in the target's own unit."
+    kind = "Shares of the classes, by a softmax" if record["softmax"] else "Logits"
+    return f"{kind}: the class is the place of the largest, and needs no conversion."
 
 
 def _channels(record: Mapping[str, Any]) -> list[str]:

@@ -51,6 +51,7 @@ def export_record(
         "device": source.device.source,
         "runtime": runtime,
         "offline_plan": artefact.offline_plan,
+        "softmax": artefact.softmax,
         "costs": _costs(source, runtime),
         "validation": dict(validation),
         "data": {

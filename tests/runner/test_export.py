@@ -69,10 +69,10 @@ def config():
 def network(tmp_path):
     """Returns a function that writes a network and weights, and returns its spec.json."""
 
-    def write(read=None, change=None, shape=SHAPE):
+    def write(read=None, change=None, shape=SHAPE, outputs=3):
         b = SpecBuilder()
         x = b.input(shape)
-        spec = b.finish(b.dense((read or SpecBuilder.global_average_pool)(b, x), 3))
+        spec = b.finish(b.dense((read or SpecBuilder.global_average_pool)(b, x), outputs))
         weights = initial_weights(spec, 0)
         if change is not None:
             change(weights)
@@ -234,6 +234,31 @@ def test_an_offline_plan_is_embedded_and_honoured(study, tmp_path):
     assert verified.is_equal
     head = verified.comparisons[0].figures[0]
     assert head.measured == head.predicted
+
+
+def test_softmax_makes_shares_of_the_logits_in_both_formats(study, tmp_path):
+    export_trial(study, study.seed_trial(), tmp_path / "out", BOTH, softmax=True)
+
+    found = verify(tmp_path / "out")
+
+    assert found.is_equal
+    for comparison in found.comparisons:
+        assert comparison.answers.sum(axis=1) == pytest.approx(np.ones(30), abs=2 / 256)
+    int8, float32 = (c.answers for c in found.comparisons)
+    assert np.abs(int8 - float32).max() < 0.1
+    assert "Shares of the classes" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_softmax_of_a_number_is_refused(network, tmp_path):
+    task = {"kind": "synthetic", "pattern": "adding", "train": 60, "test": 30, "length": 24}
+    sums = StudyConfig.model_validate({**CONFIG, "task": task})
+    target = network(outputs=1)
+    with pytest.raises(ConfigError, match="--softmax is for classes"):
+        export_target(target, tmp_path / "out", ("tflite",), sums, softmax=True)
+    export_target(target, tmp_path / "out", BOTH, sums)
+    found = verify(tmp_path / "out")
+    assert (found.is_equal, found.metric) == (True, "rmse")
+    assert "A number in the target's own unit" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_an_export_replaces_its_own_files_and_no_others(study, out):
