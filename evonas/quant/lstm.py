@@ -54,6 +54,10 @@ LARGEST_SUM = 1 << 17
 """A gate's sum beyond this could leave int32 when it is shifted to units of 2^-12."""
 
 
+BLOCK = 256
+"""Samples that run at a time: their gates stay in a core's cache, which halves the time."""
+
+
 @dataclass(frozen=True, eq=False)
 class LSTMIntegers:
     """What an int8 LSTM holds; the first axis of every array is the gate, in ``GATES``' order.
@@ -192,8 +196,13 @@ def run(
         x: (n, 1, steps, channels).
     """
     p: LSTMIntegers = quantized.parameters
+    blocks = (x[start : start + BLOCK, 0] for start in range(0, len(x), BLOCK))
+    return np.concatenate([_run(p, sources[0], target, block) for block in blocks])
+
+
+def _run(p: LSTMIntegers, source: Quantization, target: Quantization, x: Int8s) -> Int8s:
     hidden = p.biases.shape[1]
-    inputs = _input_sums(p, x[:, 0], sources[0].zero_point)
+    inputs = _input_sums(p, x, source.zero_point)
     matrix = p.state_weights.reshape(4 * hidden, hidden).T.astype(np.float64)
     multipliers, shifts = (np.repeat(a, hidden) for a in (p.state_multipliers, p.state_shifts))
     h: Int64s = np.zeros((len(x), hidden), np.int64)  # less the zero point

@@ -42,6 +42,7 @@ import numpy as np
 
 from evonas.arch.cells import CELLS
 from evonas.quant.arithmetic import INT8_MAX, INT8_MIN, Array, Int8s, requantize
+from evonas.quant.lstm import BLOCK
 from evonas.quant.network import Quantization, QuantizedOp
 from evonas.quant.recurrent import Matrix, RecurrentIntegers
 from evonas.quant.tables import OUTPUT_BITS, Int64s, clip_int16, sigmoid, tanh
@@ -63,43 +64,53 @@ def run(
         target: Quantisation of its output; its zero point is 0.
         x: (n, 1, steps, channels).
     """
-    op = quantized.op
-    cell = _Cell(quantized.parameters, len(x))
-    step = STEPS[op.cell]
-    gates = range(CELLS[op.cell].gates)
-    inputs = product(cell.integers.w, x[:, 0].astype(np.int64) - sources[0].zero_point, gates)
+    blocks = (x[start : start + BLOCK, 0] for start in range(0, len(x), BLOCK))
+    return np.concatenate([_run(quantized, sources[0].zero_point, block) for block in blocks])
+
+
+def _run(quantized: QuantizedOp, zero_point: int, x: Int8s) -> Int8s:
+    name, cell = quantized.op.cell, _Cell(quantized.parameters, len(x))
+    centred = x.astype(np.int64) - zero_point
+    inputs = _Product(cell.integers.w).of(centred, 0, CELLS[name].gates)
     states = []
-    for t in range(x.shape[2]):
-        cell.state = cell.output(step(cell, [part[:, t] for part in inputs]))
+    for t in range(x.shape[1]):
+        cell.state = cell.output(STEPS[name](cell, [part[:, t] for part in inputs]))
         states.append(cell.state.astype(np.int8))
     return np.stack(states, axis=1) if len(quantized.shape) > 1 else states[-1]
 
 
-def product(matrix: Matrix, x: Int64s, gates: range) -> list[Int64s]:
-    """Returns a matrix times x for some of its gates, int16 values (..., hidden) each.
+class _Product:
+    """W or U, ready to be multiplied by.
 
-    Args:
-        matrix: W or U.
-        x: (..., columns), int8 values less their zero point.
-        gates: Which.
+    Sums are of products in float64, which holds them exactly.
     """
-    if matrix.first is not None:
-        sums = _sums(x, matrix.first.weights)
-        x = clip_int8(requantize(sums, matrix.first.multiplier, matrix.first.shift))
-    return [
-        clip_int16(
-            requantize(
-                _sums(x, matrix.weights[gate]) + matrix.biases[gate],
-                matrix.multipliers[gate],
-                matrix.shifts[gate],
-            )
-        )
-        for gate in gates
-    ]
 
+    def __init__(self, matrix: Matrix) -> None:
+        self._first = matrix.first
+        if matrix.first is not None:
+            self._first_columns = matrix.first.weights.T.astype(np.float64)
+        self._hidden = matrix.weights.shape[1]
+        self._columns = matrix.weights.reshape(-1, matrix.weights.shape[2]).T.astype(np.float64)
+        self._biases = matrix.biases.reshape(-1)
+        self._multipliers = np.repeat(matrix.multipliers, self._hidden)
+        self._shifts = np.repeat(matrix.shifts, self._hidden)
 
-def _sums(x: Int64s, weights: Int8s) -> Int64s:
-    return (x.astype(np.float64) @ weights.T.astype(np.float64)).astype(np.int64)
+    def of(self, x: Int64s, first: int, last: int) -> list[Int64s]:
+        """Returns int16 values (..., hidden) of the gates first .. last - 1.
+
+        Args:
+            x: (..., columns), int8 values less their zero point.
+            first: First gate.
+            last: The gate behind the last one.
+        """
+        if self._first is not None:
+            sums = (x.astype(np.float64) @ self._first_columns).astype(np.int64)
+            x = clip_int8(requantize(sums, self._first.multiplier, self._first.shift))
+        rows = slice(first * self._hidden, last * self._hidden)
+        sums = (x.astype(np.float64) @ self._columns[:, rows]).astype(np.int64)
+        sums += self._biases[rows]
+        values = clip_int16(requantize(sums, self._multipliers[rows], self._shifts[rows]))
+        return np.split(values, last - first, axis=-1)
 
 
 def rounded(values: Array, bits: int) -> Int64s:
@@ -125,10 +136,10 @@ class _Cell:
         shape = (n, integers.w.biases.shape[1])
         self.state: Int64s = np.zeros(shape, np.int64)
         self.carried: Int64s = np.zeros(shape, np.int64)
+        self._u = _Product(integers.u)
 
-    def u(self, state: Int64s, *gates: int) -> list[Int64s]:
-        first, last = gates[0], gates[-1]
-        return product(self.integers.u, state, range(first, last + 1))
+    def u(self, state: Int64s, first: int, last: int) -> list[Int64s]:
+        return self._u.of(state, first, last)
 
     def sigmoid(self, *parts: Array) -> Int64s:
         return sigmoid(clip_int16(np.asarray(sum(parts))), self.integers.sum_power)
@@ -146,12 +157,12 @@ def _mixed(share: Int64s, a: Int64s, b: Int64s) -> Int64s:
 
 
 def _rnn(cell: _Cell, a: list[Int64s]) -> Int64s:
-    return cell.tanh(a[0], *cell.u(cell.state, 0))
+    return cell.tanh(a[0], *cell.u(cell.state, 0, 1))
 
 
 def _fastgrnn(cell: _Cell, a: list[Int64s]) -> Int64s:
     p = cell.integers
-    shared = clip_int16(a[0] + cell.u(cell.state, 0)[0])
+    shared = clip_int16(a[0] + cell.u(cell.state, 0, 1)[0])
     z, c = cell.sigmoid(shared, p.shared_biases[0]), cell.tanh(shared, p.shared_biases[1])
     zeta, nu = p.scalars
     share = rounded(zeta * (ONE - z), OUTPUT_BITS) + nu
@@ -161,20 +172,20 @@ def _fastgrnn(cell: _Cell, a: list[Int64s]) -> Int64s:
 
 
 def _ugrnn(cell: _Cell, a: list[Int64s]) -> Int64s:
-    u_z, u_c = cell.u(cell.state, 0, 1)
+    u_z, u_c = cell.u(cell.state, 0, 2)
     cell.carried = _mixed(cell.sigmoid(a[0], u_z), cell.carried, cell.tanh(a[1], u_c))
     return cell.carried
 
 
 def _mgu(cell: _Cell, a: list[Int64s]) -> Int64s:
-    f = cell.sigmoid(a[0], *cell.u(cell.state, 0))
+    f = cell.sigmoid(a[0], *cell.u(cell.state, 0, 1))
     gated = cell.output(rounded(f * cell.carried, OUTPUT_BITS))
-    cell.carried = _mixed(f, cell.tanh(a[1], *cell.u(gated, 1)), cell.carried)
+    cell.carried = _mixed(f, cell.tanh(a[1], *cell.u(gated, 1, 2)), cell.carried)
     return cell.carried
 
 
 def _gru(cell: _Cell, a: list[Int64s]) -> Int64s:
-    u_r, u_z, u_c = cell.u(cell.state, 0, 2)
+    u_r, u_z, u_c = cell.u(cell.state, 0, 3)
     r, z = cell.sigmoid(a[0], u_r), cell.sigmoid(a[1], u_z)
     c = cell.tanh(a[2], rounded(r * u_c, OUTPUT_BITS))
     cell.carried = _mixed(z, cell.carried, c)
@@ -183,7 +194,7 @@ def _gru(cell: _Cell, a: list[Int64s]) -> Int64s:
 
 def _lstm(cell: _Cell, a: list[Int64s]) -> Int64s:
     power = cell.integers.state_power
-    u = cell.u(cell.state, 0, 3)
+    u = cell.u(cell.state, 0, 4)
     i, f, o = (cell.sigmoid(a[gate], u[gate]) for gate in (0, 1, 3))
     kept = rounded(f * cell.carried, OUTPUT_BITS)
     new = rounded(i * cell.tanh(a[2], u[2]), 2 * OUTPUT_BITS + power)
