@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
 from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.arch.lower import lower
@@ -14,6 +13,7 @@ from evonas.errors import DataError
 from evonas.proxy.weights import Weights
 from evonas.quant.arithmetic import Array
 from evonas.quant.calibrate import Range, affine, observed_range
+from evonas.quant.feed import channels_last
 from evonas.quant.floating import Parameters, activate
 from evonas.quant.kinds import kind_rules
 from evonas.quant.layers import Step
@@ -57,7 +57,7 @@ def quantize(
     """
     check_weights(spec, weights)
     graph = lower(spec)
-    x = _deployed_layout(_calibration_samples(spec, X, samples))
+    x = channels_last(_calibration_samples(spec, X, samples))
     channels = spec.input_shape[0]
     state = _State(graph, x, method, ranges or {})
     ops = [
@@ -82,14 +82,6 @@ def _calibration_samples(spec: ArchSpec, X: Array, samples: int) -> Floats:
     if not np.isfinite(chosen).all():
         raise DataError("The calibration samples hold NaN or infinity.")
     return chosen
-
-
-def _deployed_layout(X: npt.NDArray[np.float32]) -> Floats:
-    """Returns (n, height, width, channels) for (n, channels, ...), or flat samples as they are."""
-    if X.ndim == 2:
-        return X
-    image = X[:, :, None] if X.ndim == 3 else X
-    return np.ascontiguousarray(image.transpose(0, 2, 3, 1))
 
 
 class _State:

@@ -35,9 +35,8 @@ def run(network: QuantizedNetwork, q: Int8s) -> Int8s:
 
 def _sample_bytes(network: QuantizedNetwork) -> int:
     graph = network.graph
-    return 8 * max(
-        op.kernel[0] * op.kernel[1] * graph.tensors[op.inputs[0]].n_bytes for op in graph.ops
-    )
+    sizes = (op.kernel[0] * op.kernel[1] * graph.tensors[op.inputs[0]].n_bytes for op in graph.ops)
+    return 8 * max(sizes, default=1)
 
 
 def _run(network: QuantizedNetwork, q: Int8s) -> Int8s:
