@@ -18,6 +18,7 @@ LANES = 4
 """Channels that CMSIS-NN's inner loops take at a time on cores without vectors."""
 
 WORK = ("conv", "depthwise", "dense")
+INPUT_COPIES = ("pad", "reshape", "axes")
 
 
 class Advice(NamedTuple):
@@ -110,7 +111,7 @@ def _channels(graph: LoweredGraph, device: Device, kernels: KernelModel) -> Iter
     The network's inputs and outputs are given and stay as they are.
     """
     fixed = {0, graph.output}
-    fixed |= {op.output for op in graph.ops if op.kind in ("pad", "reshape") and op.inputs[0] == 0}
+    fixed |= {op.output for op in graph.ops if op.kind in INPUT_COPIES and op.inputs == (0,)}
     odd: list[tuple[LoweredOp, int, int]] = []
     now = then = 0.0
     macs = macs_then = 0
