@@ -182,16 +182,20 @@ def export_network(
     softmax: Annotated[
         bool, typer.Option("--softmax", help="Shares of the classes as outputs, not logits.")
     ] = False,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="No metadata in the files: a few hundred bytes less.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a trained network as files to deploy."""
     with _door():
         from evonas.config import StudyConfig
-        from evonas.runner.export import export_target
+        from evonas.runner.export import ExportOptions, export_target
 
         names = [name.strip() for name in formats.split(",") if name.strip()]
         task = None if config is None else StudyConfig.from_toml(config)
-        found = export_target(target, output, names, task, offline_plan, softmax, _say)
+        options = ExportOptions(offline_plan, softmax, bare)
+        found = export_target(target, output, names, task, options, _say)
         typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
 
 

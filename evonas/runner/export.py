@@ -9,10 +9,6 @@ from shlex import quote
 from typing import Any
 
 from evonas.config import StudyConfig
-from evonas.cost.flash import flash_bytes
-from evonas.cost.memory import peak_ram_bytes
-from evonas.cost.runtimes import load_runtime
-from evonas.devices import load_device
 from evonas.errors import ConfigError
 from evonas.export import FORMATS
 from evonas.export.format import AbstractFormat, Artefact
@@ -22,6 +18,7 @@ from evonas.quant.network import Floats, QuantizedNetwork
 from evonas.quant.quantize import quantize
 from evonas.quant.reference import run
 from evonas.quant.softmax import append_softmax
+from evonas.runner.export_device import check_device, deployed_runtime
 from evonas.runner.export_folder import check_folder, write_folder
 from evonas.runner.export_record import export_record, file_metadata
 from evonas.runner.report_exports import record_export
@@ -35,8 +32,22 @@ from evonas.units import format_quantity
 Say = Callable[[str], None]
 """Takes a line of progress."""
 
-ALWAYS = ("tflm", "tflm_offline")
-"""Runtimes of a .tflite where the config's runtime reads another format."""
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How a network is written.
+
+    Attributes:
+        offline_plan: Whether a .tflite says where tensors lie; always so where the runtime of the
+            device's table is tflm_offline.
+        softmax: Whether the outputs are shares of the classes instead of logits.
+        bare: Whether files say nothing of study, costs, labels and normalisation: they are a few
+            hundred bytes smaller.
+    """
+
+    offline_plan: bool = False
+    softmax: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,10 +96,8 @@ class Export:
         if name != "model.tflite" or predicted is None:
             return ""
         extra = self.record["metadata_bytes"]
-        return (
-            f" (predicted {format_quantity(predicted, 'byte')}, and "
-            f"{format_quantity(extra, 'byte')} metadata)"
-        )
+        more = f", and {format_quantity(extra, 'byte')} metadata" if extra else ""
+        return f" (predicted {format_quantity(predicted, 'byte')}{more})"
 
 
 def export_target(
@@ -96,8 +105,7 @@ def export_target(
     output: str | Path,
     formats: Sequence[str] = ("tflite",),
     config: StudyConfig | None = None,
-    offline_plan: bool = False,
-    softmax: bool = False,
+    options: ExportOptions | None = None,
     say: Say | None = None,
 ) -> Export:
     """Writes a trained network in one or several formats.
@@ -107,9 +115,7 @@ def export_target(
         output: Folder: a new or empty one, or an earlier export, whose files are replaced.
         formats: Names in evonas.export.FORMATS.
         config: Task and device of a spec.json.
-        offline_plan: Whether a .tflite says where tensors lie; always done for a device table whose
-            runtime is tflm_offline.
-        softmax: Whether the outputs are shares of the classes instead of logits.
+        options: How; None for the usual.
         say: Told what is being done.
 
     Raises:
@@ -120,7 +126,7 @@ def export_target(
     tell = say or _silent
     tell(f"loading {target} and its data")
     source = find_source(target, config)
-    return _export(source, Path(output), chosen, offline_plan, softmax, tell)
+    return _export(source, Path(output), chosen, options or ExportOptions(), tell)
 
 
 def export_trial(
@@ -128,8 +134,7 @@ def export_trial(
     trial: Trial,
     output: str | Path,
     formats: Sequence[str] = ("tflite",),
-    offline_plan: bool = False,
-    softmax: bool = False,
+    options: ExportOptions | None = None,
 ) -> Export:
     """Writes a network of a study that is at hand; see export_target.
 
@@ -138,13 +143,12 @@ def export_trial(
         trial: A trial on its front, or its seed_trial().
         output: Folder: a new or empty one, or an earlier export, whose files are replaced.
         formats: Names in evonas.export.FORMATS.
-        offline_plan: Whether a .tflite says where tensors lie.
-        softmax: Whether the outputs are shares of the classes instead of logits.
+        options: How; None for the usual.
     """
     chosen = find_formats(formats)
     check_folder(Path(output))
     source = study_source(study, trial, f"{study.directory}:{trial.number}")
-    return _export(source, Path(output), chosen, offline_plan, softmax, _silent)
+    return _export(source, Path(output), chosen, options or ExportOptions(), _silent)
 
 
 def find_formats(names: Sequence[str]) -> dict[str, AbstractFormat]:
@@ -166,22 +170,21 @@ def _export(
     source: Source,
     output: Path,
     formats: Mapping[str, AbstractFormat],
-    offline_plan: bool,
-    softmax: bool,
+    options: ExportOptions,
     say: Say,
 ) -> Export:
-    if softmax and source.splits.is_regression:
+    if options.softmax and source.splits.is_regression:
         raise ConfigError(f"--softmax is for classes; {source.target} predicts a number.")
     for chosen in formats.values():
         chosen.check(source.spec)
-    runtime = deployed_runtime(source, formats, offline_plan)
+    runtime = deployed_runtime(source, formats, options.offline_plan)
     if runtime is not None:
         check_device(source, runtime)
     network = None
     if any(chosen.is_int8 for chosen in formats.values()):
         say(f"quantising on {len(source.splits.train)} training samples")
-        network = _quantized(source, softmax)
-    metadata = file_metadata(source, runtime)
+        network = _quantized(source, options.softmax)
+    metadata = {} if options.bare else file_metadata(source, runtime)
     artefact = Artefact(
         source.spec,
         source.weights,
@@ -189,7 +192,7 @@ def _export(
         network,
         metadata,
         runtime == "tflm_offline",
-        softmax,
+        options.softmax,
     )
     say("scoring on the validation part")
     record = export_record(source, artefact, runtime, _scores(source, network))
@@ -198,46 +201,6 @@ def _export(
     written = write_folder(output, record, artefact, formats, part)
     notes = record_export(source.study, output, written) if source.study else ()
     return Export(output, written, notes)
-
-
-def deployed_runtime(
-    source: Source, formats: Mapping[str, AbstractFormat], offline_plan: bool
-) -> str | None:
-    """Returns the runtime that will execute an export; None where no format is for a device.
-
-    That of the config where it reads one of the formats, else TensorFlow Lite Micro for a .tflite.
-    """
-    wanted = source.device.runtime
-    reads = load_runtime(wanted).export_format
-    if any(chosen.export_format == reads for chosen in formats.values()):
-        return "tflm_offline" if offline_plan and wanted == "tflm" else wanted
-    return ALWAYS[offline_plan] if "tflite" in formats else None
-
-
-def check_device(source: Source, runtime: str) -> None:
-    """Checks that a network fits its device's memory, less what the firmware reserves.
-
-    There is no way around it but another device or a smaller reserve in the config.
-
-    Raises:
-        ConfigError: It does not; the message has both numbers.
-    """
-    device, reserve = load_device(source.device.source), source.device.reserve
-    rows = [
-        ("RAM", peak_ram_bytes(source.spec, runtime), device.largest_ram_block_bytes, reserve.ram),
-        ("flash", flash_bytes(source.spec, runtime), device.flash_bytes, reserve.flash),
-    ]
-    broken = [
-        f"{format_quantity(need, 'byte')} {name} of {format_quantity(have - kept, 'byte')}"
-        for name, need, have, kept in rows
-        if have is not None and need > have - kept
-    ]
-    if broken:
-        raise ConfigError(
-            f"{source.target} does not fit {device.name} with {runtime}: it needs "
-            f"{' and '.join(broken)} (less the reserve). Export a smaller network, or name another "
-            "[device] in a config."
-        )
 
 
 def _quantized(source: Source, softmax: bool) -> QuantizedNetwork:

@@ -31,7 +31,7 @@ def readme(record: Mapping[str, Any]) -> str:
 def _title(record: Mapping[str, Any]) -> str:
     if record["trial"] is None:
         return f"Network {record['digest']}"
-    return f"{record['metadata']['study']}: trial {record['trial']}"
+    return f"{record['name']}: trial {record['trial']}"
 
 
 def _origin(record: Mapping[str, Any]) -> str:

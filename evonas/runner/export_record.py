@@ -40,6 +40,7 @@ def export_record(
         "format": FORMAT,
         "target": source.target,
         "study": None if source.study is None else str(source.study.directory.resolve()),
+        "name": source.config.study.name,
         "trial": source.number,
         "digest": spec.digest,
         "input_shape": list(spec.input_shape),

@@ -17,7 +17,7 @@ from evonas.export.tflite import tflite_bytes
 from evonas.proxy.backends.torch import TorchBackend
 from evonas.proxy.weights import initial_weights
 from evonas.quant.stored import load_network, save_network
-from evonas.runner.export import export_target, export_trial
+from evonas.runner.export import ExportOptions, export_target, export_trial
 from evonas.runner.search import search
 from evonas.runner.verify import verify
 from evonas.study.evaluate import save_weights
@@ -226,7 +226,9 @@ def test_own_arrays_are_exported_and_verified_from_python(config, tmp_path):
 
 
 def test_an_offline_plan_is_embedded_and_honoured(study, tmp_path):
-    found = export_trial(study, study.seed_trial(), tmp_path / "plan", offline_plan=True)
+    found = export_trial(
+        study, study.seed_trial(), tmp_path / "plan", options=ExportOptions(offline_plan=True)
+    )
 
     assert found.record["runtime"] == "tflm_offline"
     assert b"OfflineMemoryAllocation" in (tmp_path / "plan" / "model.tflite").read_bytes()
@@ -236,8 +238,19 @@ def test_an_offline_plan_is_embedded_and_honoured(study, tmp_path):
     assert head.measured == head.predicted
 
 
+def test_a_bare_file_is_as_predicted(study, tmp_path):
+    export_trial(study, study.seed_trial(), tmp_path, options=ExportOptions(bare=True))
+
+    record = json.loads((tmp_path / "export.json").read_text())
+    data = (tmp_path / "model.tflite").read_bytes()
+    assert b"tiny" not in data
+    assert record["metadata_bytes"] == 0
+    assert abs(len(data) - record["costs"]["model_bytes"]) <= 256
+    assert verify(tmp_path, samples=2).is_equal
+
+
 def test_softmax_makes_shares_of_the_logits_in_both_formats(study, tmp_path):
-    export_trial(study, study.seed_trial(), tmp_path / "out", BOTH, softmax=True)
+    export_trial(study, study.seed_trial(), tmp_path / "out", BOTH, ExportOptions(softmax=True))
 
     found = verify(tmp_path / "out")
 
@@ -254,7 +267,7 @@ def test_softmax_of_a_number_is_refused(network, tmp_path):
     sums = StudyConfig.model_validate({**CONFIG, "task": task})
     target = network(outputs=1)
     with pytest.raises(ConfigError, match="--softmax is for classes"):
-        export_target(target, tmp_path / "out", ("tflite",), sums, softmax=True)
+        export_target(target, tmp_path / "out", ("tflite",), sums, ExportOptions(softmax=True))
     export_target(target, tmp_path / "out", BOTH, sums)
     found = verify(tmp_path / "out")
     assert (found.is_equal, found.metric) == (True, "rmse")
