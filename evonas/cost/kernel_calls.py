@@ -134,6 +134,7 @@ KINDS = {
     "pad": "pad",
     "reshape": "pad",
     "axes": "pad",
+    "softmax": "softmax",
     "stack": "pad",
     "strided_slice": "pad",
 }

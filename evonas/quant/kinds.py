@@ -8,7 +8,7 @@ A new kind brings four functions, best in a file of its own:
   does not fit QuantizedOp's fields goes into its ``parameters``, a frozen dataclass of the kind;
 - run: its int8 output (evonas.quant.integer).
 
-A file of it needs a line in evonas.export.tflite_ops and in evonas.cost.tflite_file.
+A file of it needs a line in evonas.export.tflite_ops and in evonas.cost.tflite_parts.
 """
 
 from __future__ import annotations

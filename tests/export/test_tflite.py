@@ -40,7 +40,7 @@ def quantized(random_weights):
     return make
 
 
-def check(network, n=4, seed=0, file_tolerance=256):
+def check(network, n=4, seed=0, file_tolerance=128):
     """Holds a network against the interpreter: outputs, arena, offline plan, file size."""
     rng = np.random.default_rng(seed)
     graph = network.graph
