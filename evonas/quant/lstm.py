@@ -2,9 +2,17 @@
 
 Written after tensorflow/lite/micro/kernels/lstm_eval.h and lstm_eval_common.cc
 <https://github.com/tensorflow/tflite-micro>. Input, output and hidden state are int8, the cell
-state is int16 with a scale that is a power of two. A gate's sum has two parts, one of the input and
-its bias, one of the hidden state; each is scaled to units of 2^-12 and clamped to int16, and so is
-their sum. Gates and tanh of the cell state are in units of 2^-15.
+state is int16 with a scale that is a power of two. Gates in the order input i, forget f, cell g and
+output o, that of torch.nn.LSTM and of the operator's tensors alike. With clip16, clip8, sigma and
+tau as in evonas.quant.recurrent_run, zx and zh the zero points of input and output, a position is
+
+    W x     clip16(requantize(sum of w * (x - zx) + bias)) of each gate, in units of 2^-12
+    U h     clip16(requantize(sum of u * (h - zh))) of each gate, in units of 2^-12
+    i, f, o = sigma(clip16(W x + U h)), g = tau(clip16(W x + U h))
+    c       = clip16(clip16(requantize(f * c) by 2^-15) + clip16(requantize(i * g)))
+    h       = clip8(requantize(o * tau(c)) + zh)
+
+each requantize with multiplier and shift of its own. h begins as zh, c as 0.
 """
 
 from __future__ import annotations
@@ -43,9 +51,6 @@ from evonas.quant.tables import (
     tanh,
 )
 
-GATES = ("input", "forget", "cell", "output")
-"""Order of the gates, torch.nn.LSTM's and that of the operator's tensors alike."""
-
 CELL_POWERS = (-15, -9)
 """Smallest and largest power of two that the cell state's scale may be: 9 bits lie behind its point
 in TFLite's own check, and 15 cover -1 .. 1."""
@@ -60,7 +65,7 @@ BLOCK = 256
 
 @dataclass(frozen=True, eq=False)
 class LSTMIntegers:
-    """What an int8 LSTM holds; the first axis of every array is the gate, in ``GATES``' order.
+    """What an int8 LSTM holds; the first axis of every array is the gate: i, f, g, o.
 
     Attributes:
         input_weights: (4, hidden, channels).
