@@ -3,12 +3,12 @@
     python benchmarks/bench_cost_models.py [--quick] [--json FILE]
     python benchmarks/bench_cost_models.py --instructions FILE --layers FILE
 
-Prints the errors of the instruction models (leave one shape out), of single layers on boards and of
-whole networks, a model that knows only multiply-accumulates beside them, and the time that the
-costs of one genome take. `--instructions` and `--layers` score the shipped models, unfitted, on
-other files of the same columns. Measurements are read below $EVONAS_DATA (default: ../shared/data
-beside the repository); what is not there is left out and said so. Tables are in percent, the errors
-in the JSON file are shares: 0.05 is 5 %.
+Prints the errors of the instruction models (leave one shape out), of the stand-in for recurrent
+kernels, of single layers on boards and of whole networks, a model that knows only
+multiply-accumulates beside them, and the time that the costs of one genome take. `--instructions`
+and `--layers` score the shipped models, unfitted, on other files of the same columns. Measurements
+are read below $EVONAS_DATA (default: ../shared/data beside the repository); what is not there is
+left out and said so. Tables are in percent, the errors in the JSON file are shares: 0.05 is 5 %.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from typing import Any
 import cost_instructions
 import cost_layers
 import cost_networks
+import cost_recurrent
 import cost_speed
 
 BOARD = ("median", "p95", "macs_only_median")
@@ -45,6 +46,9 @@ def main() -> None:
     _title("instructions", options.instructions)
     instructions = cost_instructions.run(options.instructions, options.quick)
     cost_instructions.print_table(instructions)
+    _title("recurrent cells: the stand-in for generated kernels on measured LSTMs", None)
+    recurrent = cost_recurrent.run(options.instructions)
+    cost_recurrent.print_table(recurrent)
     _title("layers on boards", options.layers)
     layers = cost_layers.run(options.layers)
     cost_layers.print_table(layers)
@@ -57,6 +61,10 @@ def main() -> None:
     if options.json:
         found = {
             "instructions": _instructions(instructions),
+            "recurrent": {
+                core: _shares(errors, ("mean", "median", "worst"))
+                for core, errors in recurrent.items()
+            },
             "layers": {board: _shares(errors, BOARD) for board, errors in layers.items()},
             "networks": {stack: _network(errors) for stack, errors in networks.items()},
         }

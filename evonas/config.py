@@ -83,9 +83,17 @@ class TaskTable(OpenTable):
 
 
 class SpaceTable(OpenTable):
-    """[space]: which networks can exist."""
+    """[space]: which networks can exist; of several kinds each has a table of its own in it."""
 
-    kind: str = "tcn"
+    kind: str | tuple[str, ...] = "tcn"
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if not self.kind:
+            raise ValueError('kind names no space; expected one such as "tcn", or several')
+        if not isinstance(self.kind, str) and len(set(self.kind)) != len(self.kind):
+            raise ValueError(f"kind repeats a name: {', '.join(self.kind)}")
+        return self
 
 
 class Reserve(Table):
@@ -158,11 +166,14 @@ class TrainingTable(Table):
     batch_size: Annotated[int, Field(ge=2)] = 32
     learning_rate: PositiveFloat = 0.02
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    clip: PositiveFloat | None = None
     schedule: Literal["cosine", "one-cycle", "constant"] = "cosine"
     loss: Literal["auto", "cross-entropy", "mse", "l1"] = "auto"
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     class_weights: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    shift: Annotated[float, Field(gt=0, lt=1)] | None = None
+    mask: Annotated[float, Field(gt=0, lt=1)] | None = None
     data_fraction: Share = 1.0
 
 
@@ -173,12 +184,19 @@ class ProxyTable(TrainingTable):
 
 
 class FinalTable(TrainingTable):
-    """[final]: the full training of the front."""
+    """[final]: the full training of the front, and of references as yardsticks beside it."""
 
     steps: PositiveInt = 800
     seeds: PositiveInt = 1
     candidates: PositiveInt = 24
     fit_on: Literal["train", "train+validation"] = "train"
+    references: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.references)) != len(self.references):
+            raise ValueError(f"references repeat a name: {', '.join(self.references)}")
+        return self
 
 
 class StudyConfig(Table):
@@ -205,6 +223,7 @@ class StudyConfig(Table):
             data["search"].pop(key)
         for key in ("name", "dir"):
             data["study"].pop(key, None)
+        data["final"].pop("references")  # trained beside the front, which they do not change
         text = json.dumps(data, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -7,11 +7,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from shlex import quote
+from typing import Any
 
 from evonas.cost.runtimes import load_runtime
 from evonas.export import FORMATS
 from evonas.plots.axes import readable
+from evonas.runner.dominance import dominance_line, flaw_text
+from evonas.runner.families import family, family_sentence
 from evonas.runner.report_card import show
+from evonas.spaces.mixed import family_names, log10_size
 from evonas.study.final import metric_on_test
 from evonas.study.progress import Listener, Progress
 from evonas.study.study import Study
@@ -77,11 +81,16 @@ def opening_lines(study: Study) -> list[str]:
         f"data: {len(splits.train)} training, {len(splits.val)} validation and "
         f"{len(splits.test)} test samples of {shape}, {target}",
         *(f"note: {note}" for note in splits.notes),
-        f"space: 10^{space.genes.log10_size:.1f} genomes of {space.genes.n_var} genes; the seed "
-        f"network has {study.problem.costs(space.seed)['params']:.0f} params",
+        f"space: {_families(study)}10^{log10_size(space):.1f} genomes of {space.genes.n_var} "
+        f"genes; the seed network has {study.problem.costs(space.seed)['params']:.0f} params",
         f"device: {study.problem.describe_device()}",
         *_budget_note(study),
     ]
+
+
+def _families(study: Study) -> str:
+    names = family_names(study.problem.space)
+    return f"{' and '.join(names)}, together " if names else ""
 
 
 def _budget_note(study: Study) -> list[str]:
@@ -94,18 +103,8 @@ def _budget_note(study: Study) -> list[str]:
 def closing_lines(study: Study) -> list[str]:
     """Returns what a finished search prints."""
     summary = study.summary()
-    counts = summary["trials"]
     front = study.front()
-    seconds = sum(value for key, value in summary["seconds"].items() if key != "cpu")
-    n = counts["complete"] + counts["failed"]
-    complete = [trial for trial in study.trials() if trial.state == "complete"]
-    n_feasible = sum(study.problem.is_feasible(trial.values) for trial in complete)
-    beyond = counts["infeasible"]
-    more = f"; {beyond} more beyond a limit were not trained" if beyond else ""
-    lines = [
-        f"front: {len(front)} network{'s' * (len(front) != 1)} of {n} trials ({n_feasible} "
-        f"feasible, {counts['failed']} failed{more}) in {format_duration(seconds)}"
-    ]
+    lines = [_front_line(study, summary, len(front))]
     if front:
         lines += front_table(study, front)
     else:
@@ -113,6 +112,8 @@ def closing_lines(study: Study) -> list[str]:
     seed = study.seed_trial()
     alike = ", trained alike" if "error" in seed.values else ""
     lines += [f"seed network{alike}: {_values(study, seed)}"]
+    lines += [_reference(study, *named) for named in study.reference_trials().items()]
+    lines += [sentence] if (sentence := family_sentence(study)) else []
     if front:
         lines += [_recommendation(study), *_no_worse_than_seed(study, front, seed)]
     rank = summary["rank_correlation"]
@@ -139,16 +140,36 @@ def _next(study: Study) -> str:
     return f"evonas export {target} --format {form} -o out/"
 
 
+def _front_line(study: Study, summary: dict[str, Any], n_front: int) -> str:
+    """Returns how many networks are on the front, of how many trials, and in which time."""
+    counts, trials = summary["trials"], study.trials()
+    seconds = sum(value for key, value in summary["seconds"].items() if key != "cpu")
+    n = counts["complete"] + counts["failed"]
+    complete = [trial for trial in trials if trial.state == "complete"]
+    n_feasible = sum(study.problem.is_feasible(trial.values) for trial in complete)
+    lacking = any(trial.state == "infeasible" and trial.error is not None for trial in trials)
+    why = "beyond a limit or not executable" if lacking else "beyond a limit"
+    beyond = counts["infeasible"]
+    more = f"; {beyond} more {why} were not trained" if beyond else ""
+    return (
+        f"front: {n_front} network{'s' * (n_front != 1)} of {n} trials ({n_feasible} feasible, "
+        f"{counts['failed']} failed{more}) in {format_duration(seconds)}"
+    )
+
+
 def front_table(study: Study, front: list[Trial]) -> list[str]:
     """Returns the front as the rows of a table, header first."""
     names = [objective.name for objective in study.problem.objectives]
     names += [name for name in ("model_bytes", "params") if name not in names]
     titles = [_title(study, name) for name in names]
     has_test = study.problem.needs_training and len(study.splits.test) > 0
-    rows = [["#", *titles, *(["test " + _title(study, "error")] if has_test else [])]]
+    tail = ["test " + _title(study, "error")] if has_test else []
+    tail += ["family"] if family_names(study.problem.space) else []
+    rows = [["#", *titles, *tail]]
     for trial in front:
         cells = [show(study, name, trial.values.get(name)) for name in names]
         tail = [show(study, "error", metric_on_test(trial))] if has_test else []
+        tail += [found] if (found := family(study, trial)) is not None else []
         rows.append([str(trial.number), *cells, *tail])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
@@ -161,7 +182,8 @@ def _title(study: Study, name: str) -> str:
 def _values(study: Study, trial: Trial) -> str:
     names = [o.name for o in study.problem.objectives if o.name in trial.values]
     parts = [f"{_title(study, name)} {show(study, name, trial.values[name])}" for name in names]
-    parts += [f"{trial.values['params']:.0f} params"] if "params" not in names else []
+    if "params" in trial.values and "params" not in names:
+        parts.append(f"{trial.values['params']:.0f} params")
     test = metric_on_test(trial)
     parts += [] if test is None else [f"test {_title(study, 'error')} {show(study, 'error', test)}"]
     return ", ".join(parts)
@@ -193,7 +215,14 @@ def _no_worse_than_seed(study: Study, front: list[Trial], seed: Trial) -> list[s
     ]
 
 
-def _hypervolume(study: Study, summary: dict[str, object]) -> str:
+def _reference(study: Study, name: str, trial: Trial) -> str:
+    """Returns a line on a reference that was trained beside the front."""
+    is_trained = "error" in trial.values
+    found = f"{_values(study, trial)}; {dominance_line(study, trial)}" if is_trained else "–"
+    return f"{name}{', trained alike' * is_trained}{flaw_text(study, trial)}: {found}"
+
+
+def _hypervolume(study: Study, summary: dict[str, Any]) -> str:
     rival = summary.get("random")
     tail = ""
     if isinstance(rival, dict):

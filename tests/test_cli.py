@@ -261,6 +261,20 @@ def test_init_takes_short_signals_and_names_with_quotes(tmp_path, monkeypatch, l
     assert dry.exit_code == 0, dry.output
 
 
+@pytest.mark.parametrize("size", [(8, 8), (5, 40), (24, 24)])
+def test_init_takes_images_too(tmp_path, monkeypatch, size):
+    monkeypatch.chdir(tmp_path)
+    X, y = np.random.default_rng(0).normal(size=(60, 1, *size)), np.arange(60) % 3
+    np.savez("images.npz", X_train=X, y_train=y)
+    result = run("init", "--data", "images.npz")
+    assert result.exit_code == 0, result.output
+    assert f"1 channel x {size[0]} x {size[1]} pixels, 3 classes;" in result.stdout
+    assert 'kind = "metakernel"' in result.stdout
+    (tmp_path / "study.toml").write_text(result.stdout, encoding="utf-8")
+    dry = run("search", "study.toml", "--dry-run", "--set", 'final.references=["resnet8"]')
+    assert dry.exit_code == 0, dry.output
+
+
 BAD = {
     "missing file": ('kind = "npz"\npath = "none.npz"', "", "none.npz"),
     "unknown task": ('kind = "npy"', "", "Unknown task 'npy'. Did you mean 'npz'?"),

@@ -8,6 +8,7 @@ from evonas.config import StudyConfig, validate_table
 from evonas.errors import ConfigError
 
 MINIMAL = {"task": {"kind": "synthetic"}}
+DIGEST_OF_MINIMAL = "a0eeabe46646c93d7754220b7ff95a5cdbf351ec3a5bc2b028b79ae11d406957"
 
 
 def _refused(changes: dict) -> str:
@@ -56,6 +57,9 @@ def test_a_missing_task_is_named():
         ({"task": {"kind": "synthetic", "validation": 1.5}}, "less than 1, got 1.5"),
         ({"search": {"budget": {"cpu": "10 kB"}}}, "got '10 kB'"),
         ({"device": {"name": "a", "path": "b"}}, "either name or path"),
+        ({"space": {"kind": ["tcn", "tcn"]}}, "[space] kind repeats a name: tcn, tcn"),
+        ({"space": {"kind": []}}, "[space] kind names no space"),
+        ({"final": {"references": ["ecgtcn"] * 2}}, "[final] references repeat a name"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_line(changes, words):
@@ -107,3 +111,20 @@ def test_a_missing_and_a_broken_file_are_named(tmp_path):
     broken.write_text("[task\n")
     with pytest.raises(ConfigError, match=r"broken\.toml: not a TOML file"):
         StudyConfig.from_toml(broken)
+
+
+def test_references_and_spaces_of_one_kind_leave_the_digest_of_older_configs_as_it_was():
+    config = validate_table(StudyConfig, MINIMAL, "x")
+    assert config.fixed_digest == DIGEST_OF_MINIMAL
+    assert config.with_overrides(['final.references=["ecgtcn"]']).fixed_digest == DIGEST_OF_MINIMAL
+    assert config.with_overrides(["final.steps=7"]).fixed_digest != DIGEST_OF_MINIMAL
+
+
+def test_a_space_of_several_kinds_reads_back_as_itself(tmp_path):
+    space = {"kind": ["tcn", "rnn"], "rnn": {"cells": ["gru"]}}
+    config = validate_table(StudyConfig, MINIMAL | {"space": space}, "x")
+    path = tmp_path / "config.toml"
+    path.write_text(config.to_toml())
+    assert StudyConfig.from_toml(path) == config
+    assert config.space.kind == ("tcn", "rnn")
+    assert config.space.settings == {"rnn": {"cells": ["gru"]}}

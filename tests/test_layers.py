@@ -38,7 +38,7 @@ THIRD_PARTY = {
     "sklearn": {"tasks/digits"},
     "torch": {
         "proxy/build", "proxy/layers_meta", "proxy/layers_norm", "proxy/layers_recurrent",
-        "proxy/recurrence", "proxy/backends/torch", "study/study",
+        "proxy/cell_steps", "proxy/recurrence", "proxy/backends/torch", "study/study",
     },
     "joblib": {"study", "runner/dry_run"},
     "matplotlib": {"plots"},

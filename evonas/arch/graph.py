@@ -61,8 +61,8 @@ class LoweredOp:
     Attributes:
         kind: What it does; "depthwise" is a convolution with one input channel a group, "recurrent"
             a cell of evonas.arch.cells other than TFLite's LSTM, "stack" makes neighbouring
-            positions channels of one, "axes" copies a tensor between three and four axes; "softmax" is none that a spec
-            has: an export appends it.
+            positions channels of one, "axes" copies a tensor between three and four axes; "softmax"
+            is none that a spec has: an export appends it.
         inputs: Indices of the tensors that it reads.
         output: Index of the tensor that it writes.
         node: Index of the spec's node that it stems from.

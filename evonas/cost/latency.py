@@ -92,7 +92,10 @@ def energy_j(latency_s: float, device: Device) -> float | None:
 def _by_instructions(
     graph: LoweredGraph, op: LoweredOp, device: Device, kernels: InstructionKernels
 ) -> OpCycles:
-    parts = [call_cycles(*call, device, kernels) for call in op_calls(graph, op)]
+    calls = op_calls(graph, op)
+    if len(calls) == 1:
+        return call_cycles(*calls[0], device, kernels)
+    parts = [call_cycles(*call, device, kernels) for call in calls]
     return OpCycles(sum(p.cycles for p in parts), sum(p.instructions or 0.0 for p in parts))
 
 

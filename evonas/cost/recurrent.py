@@ -64,7 +64,8 @@ def check_cells(graph: LoweredGraph, runtime: Runtime) -> None:
             rank = " of low rank" if op.cell == "lstm" else ""
             raise UnsupportedOpError(
                 f"Node {op.node}: runtime {runtime.name!r} has no operator for the cell "
-                f"{op.cell}{rank}; generated C runs it: runtime = {' or '.join(others)}."
+                f"{op.cell}{rank}; generated C runs it: runtime = {' or '.join(others)} (or in a "
+                'config: [space] cells = ["lstm"], ranks = false).'
             )
 
 

@@ -13,6 +13,7 @@ from evonas.plots.axes import Axis, objective_axis
 from evonas.plots.canvas import SMALL_PT, head, new_figure
 from evonas.plots.plot import Plot
 from evonas.plots.rival import opened_rival
+from evonas.spaces.mixed import family_names, family_of
 from evonas.study.final import metric_on_test
 
 if TYPE_CHECKING:
@@ -37,12 +38,18 @@ class FrontData(NamedTuple):
         front: (k, n_axes) networks on the front, by their final values.
         front_numbers: (k,) their trial numbers.
         front_test: (k,) their test metric.
+        front_families: (k,) the families of a mixed space that they are from; empty if it is none.
         seed: (n_axes,) the seed network, by its final values.
         seed_test: The seed network's test metric.
+        references: (m,) names of the references beside the front.
+        reference_points: (m, n_axes) these, by their final values; NaN for costs that the runtime
+            does not know.
+        reference_test: (m,) their test metric.
         recommended: Trial number of the recommended network, or None.
         random: (r, n_axes) front of the random search beside it; empty without one.
         n_trials: Trials by what became of them: "complete" (feasible), "infeasible" (the error of
-            a trained one included), "failed", "waiting".
+            a trained one included), "not executable", "failed", "waiting".
+        families: All families of a mixed space, in the order of their colours; empty if it is none.
     """
 
     title: str
@@ -52,11 +59,16 @@ class FrontData(NamedTuple):
     front: FloatArray
     front_numbers: tuple[int, ...]
     front_test: FloatArray
+    front_families: tuple[str, ...]
     seed: FloatArray
     seed_test: float
+    references: tuple[str, ...]
+    reference_points: FloatArray
+    reference_test: FloatArray
     recommended: int | None
     random: FloatArray
     n_trials: dict[str, int]
+    families: tuple[str, ...]
 
 
 def front_data(study: Study) -> FrontData:
@@ -73,6 +85,9 @@ def front_data(study: Study) -> FrontData:
     counts = {s: sum(t.state == s for t in trials) for s in _STATES}
     counts |= {"complete": len(feasible)}  # the others are beyond a limit on the error
     counts["infeasible"] += len(complete) - len(feasible)
+    counts["not executable"] = sum(t.state == "infeasible" and t.error is not None for t in trials)
+    counts["infeasible"] -= counts["not executable"]
+    references, space = study.reference_trials(), problem.space
     return FrontData(
         title=study.config.study.name,
         axes=axes,
@@ -81,11 +96,16 @@ def front_data(study: Study) -> FrontData:
         front=_points(axes, front),
         front_numbers=tuple(trial.number for trial in front),
         front_test=np.array([_test(trial) if is_scored else np.nan for trial in front]),
+        front_families=tuple(f for t in front if (f := family_of(space, t.spec)) is not None),
         seed=_points(axes, [seed])[0],
         seed_test=_test(seed) if is_scored else np.nan,
+        references=tuple(references),
+        reference_points=_points(axes, list(references.values())),
+        reference_test=np.array([_test(t) if is_scored else np.nan for t in references.values()]),
         recommended=study.recommend().number if front else None,
         random=_points(axes, random),
         n_trials=counts,
+        families=family_names(space),
     )
 
 
@@ -139,6 +159,7 @@ def caption(data: FrontData) -> str:
         return "no trials yet"
     parts = [f"{sum(counts.values())} trials: {counts['complete']} feasible"]
     parts += [f"{counts['infeasible']} beyond a limit"] if counts["infeasible"] else []
+    parts += [f"{counts['not executable']} not executable"] if counts["not executable"] else []
     parts += [f"{counts['failed']} failed"] if counts["failed"] else []
     parts += [f"{counts['waiting']} not trained"] if counts["waiting"] else []
     n_above = int(front_panel.is_above(data).sum())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +17,13 @@ from evonas.plots.canvas import (
     GREEN,
     INK,
     MUTED,
+    ORANGE,
     PALE,
     PURPLE,
+    SKY,
     SMALL_PT,
     VERMILLION,
+    YELLOW,
     style,
 )
 
@@ -30,6 +34,12 @@ if TYPE_CHECKING:
 
 _ROOM_ABOVE = 2.0
 """How far the vertical axis reaches above the highest network that was trained in full."""
+
+_FAMILY_LOOKS = ((BLUE, "o"), (ORANGE, "s"), (SKY, "D"), (YELLOW, "^"))
+"""Colour and marker of each family of a mixed space, in turn."""
+
+_REFERENCE_MARKERS = "PvpX<h>8"
+"""Marker of each reference, in turn."""
 
 
 def draw(data: FrontData, ax: Axes, panel: int) -> None:
@@ -42,7 +52,8 @@ def draw(data: FrontData, ax: Axes, panel: int) -> None:
     """
     style(ax)
     x = panel + 1
-    groups = (data.explored, data.candidates, data.front, data.random, data.seed[None])
+    groups = (data.explored, data.candidates, data.front, data.random, data.seed[None],
+              data.reference_points)  # fmt: skip
     set_axis(ax, "x", data.axes[x], np.concatenate([points[:, x] for points in groups]))
     above = is_above(data)
     shown = data.explored[~above]
@@ -55,8 +66,9 @@ def draw(data: FrontData, ax: Axes, panel: int) -> None:
         _above(ax, data.explored[above, x])
     if data.axes[x].is_objective:
         _stairs(ax, data.random[:, [x, 0]], PURPLE, 1.2, "--", "front of random search")
-        _stairs(ax, data.front[:, [x, 0]], BLUE, 1.6, "-")
+        _stairs(ax, data.front[:, [x, 0]], MUTED if data.families else BLUE, 1.6, "-")
     _networks(data, ax, x)
+    _references(data, ax, x)
     _recommended(data, ax, x)
     if not ax.collections:
         ax.text(0.5, 0.5, "nothing to show yet", ha="center", va="center", color=MUTED,
@@ -91,8 +103,9 @@ def _edge(data: FrontData) -> float:
 
 
 def _telling_heights(data: FrontData) -> FloatArray:
-    groups = (data.candidates[:, 0], data.front[:, 0], data.random[:, 0], data.front_test)
-    return np.concatenate([*groups, [data.seed[0], data.seed_test]])
+    points = (data.candidates, data.front, data.random, data.reference_points, data.seed[None])
+    tests = (data.front_test, data.reference_test, [data.seed_test])
+    return np.concatenate([*(group[:, 0] for group in points), *tests])
 
 
 def _above(ax: Axes, xs: FloatArray) -> None:
@@ -125,16 +138,36 @@ def _stairs(
 
 def _networks(data: FrontData, ax: Axes, x: int) -> None:
     """Draws what was trained in full: candidates, front and seed network, and their test."""
-    _dots(ax, data.candidates[:, [x, 0]], "trained in full",
-          s=26, facecolors="white", edgecolors=BLUE, linewidths=0.9, zorder=2.5)  # fmt: skip
-    _dots(ax, data.front[:, [x, 0]], "front", s=34, color=BLUE, edgecolors="white",
-          linewidths=0.6, zorder=4)  # fmt: skip
+    _dots(ax, data.candidates[:, [x, 0]], "trained in full", s=26, facecolors="white",
+          edgecolors=MUTED if data.families else BLUE, linewidths=0.9, zorder=2.5)  # fmt: skip
+    for name, members, colour, marker in _front_groups(data):
+        _dots(ax, data.front[members][:, [x, 0]], name, s=34, color=colour, marker=marker,
+              edgecolors="white", linewidths=0.6, zorder=4)  # fmt: skip
     tests = np.column_stack([data.front[:, x], data.front_test])
     _dots(ax, tests, "front, test", s=20, color=GREEN, marker="x", linewidths=1.1, zorder=3.5)
     _dots(ax, np.array([[data.seed[x], data.seed_test]]), "seed network, test",
           s=30, color=VERMILLION, marker="x", linewidths=1.3, zorder=3.5)  # fmt: skip
     _dots(ax, data.seed[None][:, [x, 0]], "seed network", s=150, color=VERMILLION,
           marker="*", edgecolors="white", linewidths=0.8, zorder=5)  # fmt: skip
+
+
+def _front_groups(data: FrontData) -> list[tuple[str, npt.NDArray[np.bool_], str, str]]:
+    """Returns label, members (k,), colour and marker of the front, or of each family on it."""
+    if not data.families:
+        return [("front", np.ones(len(data.front), dtype=bool), BLUE, "o")]
+    of = np.array(data.front_families)
+    looks = zip(data.families, cycle(_FAMILY_LOOKS))
+    return [(f"front: {name}", of == name, *look) for name, look in looks]
+
+
+def _references(data: FrontData, ax: Axes, x: int) -> None:
+    """Draws the references beside the front, each with a marker of its own."""
+    points = data.reference_points[:, [x, 0]]
+    tests = np.column_stack([points[:, 0], data.reference_test])
+    _dots(ax, tests, "references, test", s=24, color=INK, marker="x", linewidths=1.0, zorder=3.5)
+    for name, point, marker in zip(data.references, points, cycle(_REFERENCE_MARKERS)):
+        _dots(ax, point[None], name, s=60, color=INK, marker=marker, edgecolors="white",
+              linewidths=0.8, zorder=5)  # fmt: skip
 
 
 def _recommended(data: FrontData, ax: Axes, x: int) -> None:

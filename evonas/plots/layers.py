@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from evonas.arch.cells import CELLS
 from evonas.cost.report import CostReport
+from evonas.cost.step import StepCost
 from evonas.plots.arena import figure_width, legend_at_title, set_step_labels
 from evonas.plots.canvas import (
     BLUE,
@@ -56,15 +57,25 @@ class LayersData(NamedTuple):
 
 def layers_data(title: str, report: CostReport) -> LayersData:
     """Returns the latency of every operator of a report; 0 where it is not known."""
-    names = tuple(layer.name for layer in report.layers)
+    return _data(title, report, [(x.name, x.latency_s or 0.0) for x in report.layers])
+
+
+def step_layers_data(title: str, report: CostReport, cost: StepCost) -> LayersData:
+    """Returns the latency of every operator that runs in the worst step of a stream."""
+    cycles = sum(entry.cycles for entry in cost.ops)
+    seconds = [(entry.op.name, cost.worst_s * entry.cycles / cycles) for entry in cost.ops]
+    return _data(title, report, seconds)
+
+
+def _data(title: str, report: CostReport, latencies: Sequence[tuple[str, float]]) -> LayersData:
     return LayersData(
         title=title,
         caption=textwrap.shorten(
             f"{report.kernel_library}: {report.accuracy}", _CAPTION, placeholder=" …"
         ),
-        names=names,
-        kinds=tuple(name.partition(" ")[0] for name in names),
-        latency_s=tuple(layer.latency_s or 0.0 for layer in report.layers),
+        names=tuple(name for name, _ in latencies),
+        kinds=tuple(name.partition(" ")[0] for name, _ in latencies),
+        latency_s=tuple(seconds for _, seconds in latencies),
     )
 
 

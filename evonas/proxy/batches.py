@@ -13,7 +13,7 @@ from evonas.tasks.splits import Splits
 
 Indices = npt.NDArray[np.int64]
 
-INITIAL, SHUFFLE, DROPOUT = range(3)
+INITIAL, SHUFFLE, DROPOUT, AUGMENT = range(4)
 """Streams of random numbers of one training; each has a generator of its own."""
 
 

@@ -167,14 +167,25 @@ def _image(sizes: Shape) -> Shape:
     return (1,) * (2 - len(sizes)) + sizes
 
 
+# What reads a whole sequence does so by a view in the order of memory, so that the gradient lies
+# there in the same order: a step of a small TCN on (1, 140) took 1.6 ms instead of 2.0. Images are
+# channels-last, what a recurrent layer gives has the time first.
+
+
 def _global_mean(x: Tensor) -> Tensor:
-    # By the channels-last view, so that the gradient comes back channels-last as well: a step of
-    # a small TCN on (1, 140) took 1.6 ms instead of 2.0.
+    if _is_time_first(x):
+        return x.permute(2, 3, 1, 0).mean((0, 1)).t()
     return x.permute(0, 2, 3, 1).mean((1, 2))  # (batch, channels)
 
 
 def _last_step(x: Tensor) -> Tensor:
-    return x.permute(0, 2, 3, 1)[:, 0, -1]  # (batch, channels); the view for the same reason
+    if _is_time_first(x):
+        return x.permute(3, 2, 1, 0)[-1, 0].t()
+    return x.permute(0, 2, 3, 1)[:, 0, -1]  # (batch, channels)
+
+
+def _is_time_first(x: Tensor) -> bool:
+    return x.stride(3) > x.stride(1) > x.stride(0)
 
 
 _ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -24,6 +24,8 @@ class Recipe:
             single sample left over joins the batch before it (batch norm needs two).
         learning_rate: Peak rate.
         weight_decay: Decoupled weight decay, on weight matrices and kernels only.
+        clip: Largest norm of the gradient of all weights together, as recurrent networks often
+            need (Pascanu et al. 2013 <https://arxiv.org/abs/1211.5063>); None for no bound.
         schedule: "cosine" to 0, "one-cycle" (a linear rise over the first 30 % of steps, then
             cosine to 0) or "constant".
         loss: "cross-entropy", "mse" or "l1" (on standardised targets); "auto" takes cross-entropy
@@ -35,6 +37,10 @@ class Recipe:
             over a batch is divided by the sum of their weights.
         dropout: Share of inputs of the last Dense layer that are dropped in training; a network
             without one drops nothing.
+        shift: Largest random shift of a training sample along every spatial axis, as a share of the
+            axis, a new one in every step; None for none.
+        mask: Longest stretch of every spatial axis that a training sample loses at random, as a
+            share of the axis, a new one in every step; None for none.
         data_fraction: Share of the training part that is used, the same for every network.
 
     Raises:
@@ -46,11 +52,14 @@ class Recipe:
     batch_size: int = 32
     learning_rate: float = 0.02
     weight_decay: float = 0.01
+    clip: float | None = None
     schedule: str = "cosine"
     loss: str | LossFunction = "auto"
     label_smoothing: float = 0.0
     class_weights: bool = False
     dropout: float = 0.0
+    shift: float | None = None
+    mask: float | None = None
     data_fraction: float = 1.0
 
     def __post_init__(self) -> None:
@@ -64,8 +73,11 @@ class Recipe:
             ("batch_size", self.batch_size >= 2, "at least 2"),
             ("learning_rate", self.learning_rate > 0, "a positive number"),
             ("weight_decay", self.weight_decay >= 0, "0 or more"),
+            ("clip", self.clip is None or self.clip > 0, "a positive number or None"),
             ("label_smoothing", 0 <= self.label_smoothing < 1, "a share in [0, 1)"),
             ("dropout", 0 <= self.dropout < 1, "a share in [0, 1)"),
+            ("shift", self.shift is None or 0 < self.shift < 1, "a share in (0, 1) or None"),
+            ("mask", self.mask is None or 0 < self.mask < 1, "a share in (0, 1) or None"),
             ("data_fraction", 0 < self.data_fraction <= 1, "a share in (0, 1]"),
         )
         for name, is_valid, expected in ranges:

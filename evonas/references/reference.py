@@ -41,6 +41,8 @@ class Reference:
         convention: What published_params counts: "training" modules (convolution biases where the
             modules have them, batch-norm scales and shifts), or the "deployed" network (batch norm
             folded, one bias a channel).
+        published_kib: Size of the parameters as published, in KiB, where their number was not; the
+            network's documentation says what it counts.
         mask_params: Part of published_params that is no part of the network: the search masks of
             PIT's modules.
     """
@@ -53,6 +55,7 @@ class Reference:
     network: Callable[[Shape, int], ArchSpec]
     published_params: int | None = None
     published_macs: int | None = None
+    published_kib: float | None = None
     convention: Convention = "training"
     mask_params: int = 0
 

@@ -17,8 +17,10 @@ from evonas.units import format_quantity
 LANES = 4
 """Channels that CMSIS-NN's inner loops take at a time on cores without vectors."""
 
+MOVES = ("pad", "reshape", "axes", "stack", "strided_slice")
+"""Operators whose channels are those of their input, or several positions of it."""
+
 WORK = ("conv", "depthwise", "dense")
-INPUT_COPIES = ("pad", "reshape", "axes")
 
 
 class Advice(NamedTuple):
@@ -86,7 +88,7 @@ def _dilation(graph: LoweredGraph, device: Device, kernels: KernelModel) -> Iter
     for op in slow:
         alone, same = _alone(graph, op, op.groups, op.biases)
         dense += op_cycles(alone, replace(same, dilation=(1, 1)), device, kernels).cycles
-    names = ", ".join(f"{op.kind} {op.node}" for op in slow[:4]) + (", ..." if slow[4:] else "")
+    names = ", ".join(op.name for op in slow[:4]) + (", ..." if slow[4:] else "")
     yield Advice(
         "dilation",
         f"dilated depthwise convolutions fall off CMSIS-NN's fast path ({names}): "
@@ -96,7 +98,7 @@ def _dilation(graph: LoweredGraph, device: Device, kernels: KernelModel) -> Iter
 
 
 def _gates(graph: LoweredGraph) -> Iterator[Advice]:
-    names = ", ".join(f"lstm {op.node}" for op in graph.ops if op.kind == "lstm")
+    names = ", ".join(op.name for op in graph.ops if op.kind == "lstm")
     if names:
         yield Advice(
             "lstm",
@@ -111,7 +113,9 @@ def _channels(graph: LoweredGraph, device: Device, kernels: KernelModel) -> Iter
     The network's inputs and outputs are given and stay as they are.
     """
     fixed = {0, graph.output}
-    fixed |= {op.output for op in graph.ops if op.kind in INPUT_COPIES and op.inputs == (0,)}
+    for op in graph.ops:
+        if op.kind in MOVES and op.inputs[0] in fixed:
+            fixed.add(op.output)
     odd: list[tuple[LoweredOp, int, int]] = []
     now = then = 0.0
     macs = macs_then = 0
@@ -133,7 +137,7 @@ def _channels(graph: LoweredGraph, device: Device, kernels: KernelModel) -> Iter
         yield Advice(
             "channels",
             f"{len(odd)} operator{'s have' if odd[1:] else ' has'} channels that are no multiple "
-            f"of {LANES}, such as {op.kind} {op.node} ({c_in} to {c_out}): {now / macs:.2f} cycles "
+            f"of {LANES}, such as {op.name} ({c_in} to {c_out}): {now / macs:.2f} cycles "
             f"per MAC by the model, {then / macs_then:.2f} if rounded up ({_time(now, device)}, "
             f"{_time(then, device)} with {macs_then / macs:.2f} times the MACs).",
         )

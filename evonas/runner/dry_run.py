@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,9 +13,12 @@ from evonas.arch.spec import ArchSpec
 from evonas.config import StudyConfig
 from evonas.objectives import OBJECTIVES
 from evonas.proxy.backends import BACKENDS
+from evonas.spaces.mixed import family_of, log10_size
 from evonas.study.initial import first_population
 from evonas.study.loop import recipe_of
-from evonas.study.problem import Problem, check_reachable, smallest_reachable
+from evonas.study.problem import Problem
+from evonas.study.reachable import check_reachable, smallest_reachable
+from evonas.study.yardsticks import reference_specs
 from evonas.tasks.load import load_splits
 from evonas.tasks.metrics import resolve_metric
 from evonas.tasks.splits import Splits
@@ -73,7 +77,7 @@ def _costs(values: dict[str, float]) -> str:
 
 
 def dry_run(config: StudyConfig) -> Estimate:
-    """Returns an estimate of a study, after timing two short trainings; writes nothing.
+    """Returns an estimate of a study, after timing a few short trainings; writes nothing.
 
     Raises:
         ConfigError: The config is wrong, or no network can meet its limits.
@@ -83,13 +87,14 @@ def dry_run(config: StudyConfig) -> Estimate:
     splits = load_splits(task.kind, task.settings, task.validation, config.study.seed)
     metric = resolve_metric(task.metric, splits.is_regression)
     problem = Problem.from_config(config, splits, metric)
+    reference_specs(config.final.references, splits)  # refuses one that does not fit
     smallest = smallest_reachable(problem, problem.cost_names)
     check_reachable(problem, smallest)
     seconds, final_weights = _seconds(config, problem, splits)
     trials = config.search.budget.trials
     runs = 2 if config.search.compare_random else 1
     return Estimate(
-        log10_size=problem.space.genes.log10_size,
+        log10_size=log10_size(problem.space),
         seed=problem.costs(problem.space.seed),
         smallest=dict(smallest),
         data=f"data: {len(splits.train)} training, {len(splits.val)} validation, "
@@ -101,13 +106,12 @@ def dry_run(config: StudyConfig) -> Estimate:
 
 
 def _seconds(config: StudyConfig, problem: Problem, splits: Splits) -> tuple[float | None, float]:
-    """Returns wall seconds, from two timed trainings of one pass, and bytes of weights."""
+    """Returns wall seconds, from timed trainings of one pass, and bytes of weights."""
     space = problem.space
     population = first_population(problem, config.search.pop_size, config.study.seed)
     specs = [space.decode(row) for row in population]
-    macs = np.array([problem.costs(spec)["macs"] for spec in specs])
     params = np.array([problem.costs(spec)["params"] for spec in specs])
-    count = config.final.candidates * config.final.seeds
+    count = (config.final.candidates + len(config.final.references)) * config.final.seeds
     n_bytes = 5.0 * float(np.mean(params)) * count
     budget = config.search.budget
     if budget.wall is not None:
@@ -117,9 +121,8 @@ def _seconds(config: StudyConfig, problem: Problem, splits: Splits) -> tuple[flo
         return budget.cpu / workers, n_bytes
     if not problem.needs_training:
         return None, n_bytes
-    low, high = specs[int(np.argmin(macs))], specs[int(np.argmax(macs))]
     n = len(splits.train)
-    per_epoch = _mean_time(config, problem, splits, low, high, macs)
+    per_epoch = _mean_time(config, problem, splits, specs)
     proxy, final = recipe_of(config.proxy), recipe_of(config.final)
     passes = proxy.n_steps(n) / proxy.steps_per_epoch(n)
     epochs = budget.epochs if budget.trials is None else budget.trials * passes
@@ -128,18 +131,22 @@ def _seconds(config: StudyConfig, problem: Problem, splits: Splits) -> tuple[flo
 
 
 def _mean_time(
-    config: StudyConfig,
-    problem: Problem,
-    splits: Splits,
-    low: ArchSpec,
-    high: ArchSpec,
-    macs: np.ndarray[Any, np.dtype[np.float64]],
+    config: StudyConfig, problem: Problem, splits: Splits, specs: Sequence[ArchSpec]
 ) -> float:
-    """Returns CPU seconds of one pass, the mean over the first population, linear in MACs."""
+    """Returns CPU seconds of one pass, the mean over networks; linear in MACs in each family."""
     recipe = recipe_of(config.proxy.model_copy(update={"epochs": 1}))
     backend = BACKENDS.get("torch")()
-    backend.fit(low, splits, recipe, 0, problem.metric)  # the first one also loads the library
-    times = [backend.fit(s, splits, recipe, 0, problem.metric)[0].cpu_seconds for s in (low, high)]
-    span = max(float(macs.max() - macs.min()), 1.0)
-    share = (macs - macs.min()) / span
-    return float(np.mean(times[0] + share * max(times[1] - times[0], 0.0)))
+    backend.fit(specs[0], splits, recipe, 0, problem.metric)  # the first one also loads the library
+    families: dict[str | None, list[ArchSpec]] = {}
+    for spec in specs:
+        families.setdefault(family_of(problem.space, spec), []).append(spec)
+    total = 0.0
+    for own in families.values():
+        macs = np.array([problem.costs(spec)["macs"] for spec in own])
+        ends = (own[int(np.argmin(macs))], own[int(np.argmax(macs))])
+        low, high = (
+            backend.fit(spec, splits, recipe, 0, problem.metric)[0].cpu_seconds for spec in ends
+        )
+        share = (macs - macs.min()) / max(float(macs.max() - macs.min()), 1.0)
+        total += float(np.sum(low + share * max(high - low, 0.0)))
+    return total / len(specs)

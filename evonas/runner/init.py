@@ -25,8 +25,7 @@ validation = 0.25             # of the training part; classes balanced, groups k
 metric = "{metric}"               # {metrics}
 
 [space]
-kind = "tcn"                  # temporal convolutional networks; the seed bounds their layers
-seed_network = {{ widths = {widths}, kernel = {kernel}, pool = {pool} }}
+{space}
 
 [device]
 {device_key} = {device}         # {device_facts}
@@ -54,7 +53,18 @@ batch_size = {batch_size}
 learning_rate = 0.02
 class_weights = {class_weights}
 seeds = 1                     # 2 or more also show how far full trainings agree
+# references = ["{reference}"]  # trained alike, as yardsticks; evonas list references
 """
+
+SIGNALS = """\
+kind = "tcn"                  # temporal convolutional networks; the seed bounds their layers
+seed_network = {{ widths = {widths}, kernel = {kernel}, pool = {pool} }}
+# or kind = "rnn" or "metakernel" (evonas list spaces), or several at once: kind = ["tcn", "rnn"]
+# with the keys of each in [space.tcn] and [space.rnn]; runtime = "c" executes every cell"""
+
+IMAGES = """\
+kind = "metakernel"           # convolutions, each of several kernels that become one
+seed_network = {{ widths = {widths} }}  # bounds the layers; each block halves height and width"""
 
 UNBALANCED = 10
 """Ratio of the largest to the smallest class from which balanced_error is proposed."""
@@ -69,21 +79,14 @@ def commented_config(data: str, device: str) -> str:
         device: A device's name or the path of its file.
 
     Raises:
-        ConfigError: The device is unknown, or the data is of a kind that no space takes.
+        ConfigError: The device is unknown, or the data needs more to be said of it.
         DataError: The data cannot be loaded.
     """
     chosen = load_device(device)
     kind, settings = _task(data)
     splits = load_splits(kind, settings, 0.25, 0)
-    shape = splits.input_shape
-    if len(shape) != 2:
-        raise ConfigError(
-            f"{data}: samples have shape {shape}; the spaces built so far take signals of shape "
-            "(channels, length)."
-        )
     metric, metrics = _metric(splits)
     task = "\n".join(f"{key} = {_quoted(v)}" for key, v in {"kind": kind, **settings}.items())
-    widths, pool = _seed(shape)
     name = Path(data).stem.lower()
     runtimes = device_runtimes(chosen)
     return TEMPLATE.format(
@@ -93,9 +96,8 @@ def commented_config(data: str, device: str) -> str:
         task=task,
         metric=metric,
         metrics=metrics,
-        widths=widths,
-        kernel=min(9, shape[1]),
-        pool=pool,
+        space=_space(splits.input_shape),
+        reference="resnet8" if len(splits.input_shape) == 3 else "lstm_google12",
         device_key="path" if Path(device).suffix == ".toml" else "name",
         device=_quoted(device),
         runtime=runtimes[0],
@@ -141,16 +143,21 @@ def _metric(splits: Splits) -> tuple[str, str]:
 
 
 def _describe(data: str, splits: Splits) -> str:
-    channels, length = splits.input_shape
+    channels, *axes = splits.input_shape
     target = "a number" if splits.is_regression else f"{splits.num_outputs} classes"
+    size = f"{axes[0]} samples" if len(axes) == 1 else " x ".join(f"{n}" for n in axes) + " pixels"
     return (
-        f"{Path(data).name}: {channels} channels x {length} samples, {target}; "
+        f"{Path(data).name}: {channels} channel{'s' * (channels != 1)} x {size}, {target}; "
         f"{len(splits.train)} training, {len(splits.val)} validation, {len(splits.test)} test"
     )
 
 
-def _seed(shape: tuple[int, ...]) -> tuple[list[int], list[int]]:
-    """Returns widths and pooling of a seed network: a larger one for longer signals."""
+def _space(shape: tuple[int, ...]) -> str:
+    """Returns the keys of [space] with a seed network: a larger one for larger samples."""
+    if len(shape) == 3:
+        return IMAGES.format(widths=[16, 32, 64] if min(shape[1:]) >= 16 else [16, 32])
     if shape[1] >= 64:
-        return [32, 32, 64, 64, 128, 128], [2, 4]
-    return [16, 32, 64], [2] if shape[1] > 1 else []
+        widths, pool = [32, 32, 64, 64, 128, 128], [2, 4]
+    else:
+        widths, pool = [16, 32, 64], [2] if shape[1] > 1 else []
+    return SIGNALS.format(widths=widths, kernel=min(9, shape[1]), pool=pool)

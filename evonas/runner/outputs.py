@@ -16,7 +16,10 @@ from evonas.atomic import write_text
 from evonas.errors import StoreError
 from evonas.pareto import normalised_hypervolume
 from evonas.plots import save_figures
+from evonas.runner.dominance import dominators, flaws
+from evonas.runner.families import family, family_shares
 from evonas.runner.report import write_report
+from evonas.spaces.mixed import log10_size
 from evonas.study.final import metric_on_test
 from evonas.study.study import Study, versions
 from evonas.study.trial import Trial
@@ -63,9 +66,13 @@ def write_front(study: Study, folder: Path) -> None:
 
 
 def front_record(study: Study, trial: Trial) -> dict[str, Any]:
-    """Returns one network's line: number, digest, all values (SI), validation and test metric."""
+    """Returns one network's line: number, digest, all values (SI), validation and test metric.
+
+    In a mixed space its family, too.
+    """
     metric = study.problem.metric.name
     record: dict[str, Any] = {"number": trial.number, "digest": trial.digest}
+    record |= {"family": found} if (found := family(study, trial)) is not None else {}
     record |= dict(trial.values)
     if study.problem.needs_training:
         final = trial.of_stage("final")
@@ -86,12 +93,16 @@ def summarise(study: Study, rival: Study | None) -> dict[str, Any]:
         "front": [trial.number for trial in front],
         "recommended": study.recommend().number if front else None,
         "hypervolume": front_hypervolume(study),
-        "seed_network": {**seed.values, f"test_{study.problem.metric.name}": metric_on_test(seed)},
+        "seed_network": _yardstick(study, seed),
         "rank_correlation": rank_correlation(study),
-        "space_log10_size": study.problem.space.genes.log10_size,
+        "space_log10_size": log10_size(study.problem.space),
         "seconds": {**spent, "cpu": sum(e.cpu_seconds for t in trials for e in t.evaluations)},
         "versions": versions(),
     }
+    if references := study.reference_trials():
+        summary["references"] = {n: _yardstick(study, trial) for n, trial in references.items()}
+    if shares := family_shares(study):
+        summary["families"] = {share.name: share.to_dict() for share in shares}
     if rival is not None:
         summary["random"] = {
             "hypervolume": front_hypervolume(rival),
@@ -99,6 +110,17 @@ def summarise(study: Study, rival: Study | None) -> dict[str, Any]:
             "front": [trial.number for trial in rival.front()],
         }
     return summary
+
+
+def _yardstick(study: Study, trial: Trial) -> dict[str, Any]:
+    """Returns the seed network's or a reference's costs, final values, and what dominates it.
+
+    Of a reference also what is wrong with it: "not_executable", "beyond" limits, "failed".
+    """
+    found: dict[str, Any] = {**trial.values}
+    found[f"test_{study.problem.metric.name}"] = metric_on_test(trial)
+    found["dominated_by"] = [each.to_dict() for each in dominators(study, trial)]
+    return found | flaws(study, trial)
 
 
 _STATES = ("complete", "failed", "infeasible", "waiting")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evonas.arch.graph import LoweredGraph
 from evonas.arch.lower import lower
@@ -21,6 +21,9 @@ from evonas.runner.advice import Advice, advice
 from evonas.runner.profile_step import StepProfile, step_profile
 from evonas.runner.target import resolve_target
 from evonas.units import format_quantity
+
+if TYPE_CHECKING:
+    from evonas.plots.layers import LayersData
 
 
 @dataclass(frozen=True)
@@ -165,28 +168,24 @@ def save_profile(profile: Profile, folder: Path) -> list[Path]:
 def save_profile_figure(profile: Profile, folder: Path) -> list[Path]:
     """Writes profile.png and profile.svg: the arena over time, latency by layer.
 
-    The arena alone where the runtime has no latency model, the latency alone where it runs step
-    by step.
+    The arena alone where no latency model is known; of a stream the latency of its worst step
+    alone.
 
     Raises:
-        ConfigError: The runtime has neither.
+        ConfigError: There is neither.
     """
     from evonas.plots.arena import arena_data, plot_arena
     from evonas.plots.canvas import write_figure
-    from evonas.plots.layers import layers_data, plot_layers
+    from evonas.plots.layers import plot_layers
     from evonas.plots.profile import plot_profile
 
-    name = Path(profile.target).name
-    place = f"{name} on {profile.device.name}, {profile.runtime.name}"
-    arena = layers = None
+    place = _place(profile)
+    arena = None
     if profile.runtime.planner != "step":
         buffers, plan = arena_plan(profile.graph, profile.runtime)
         block = profile.device.largest_ram_block_bytes
         arena = arena_data(place, profile.graph, buffers, plan, block)
-    if profile.report.latency_s is not None:
-        time = format_quantity(profile.report.latency_s, "second")
-        title = f"latency by layer: {time}" if arena else f"{place}: {time}"
-        layers = layers_data(title, profile.report)
+    layers = _layers(profile)
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for kind in ("png", "svg"):
@@ -197,6 +196,26 @@ def save_profile_figure(profile: Profile, folder: Path) -> list[Path]:
         elif layers:
             axes = plot_layers(layers)
         else:
-            raise ConfigError(f"Runtime {profile.runtime.name!r} has nothing to draw yet.")
+            raise ConfigError(
+                f"There is nothing to draw: device {profile.device.name!r} has no instruction "
+                f"model of CMSIS-NN, which runtime {profile.runtime.name!r} takes its latency from."
+            )
         paths.append(write_figure(axes, folder / f"profile.{kind}"))
     return paths
+
+
+def _place(profile: Profile) -> str:
+    return f"{Path(profile.target).name} on {profile.device.name}, {profile.runtime.name}"
+
+
+def _layers(profile: Profile) -> LayersData | None:
+    """Returns the latencies of a window or of a worst step; None where neither is known."""
+    from evonas.plots.layers import layers_data, step_layers_data
+
+    report, step = profile.report, profile.step
+    if step is not None and step.cost is not None:
+        time = format_quantity(step.cost.worst_s, "second")
+        return step_layers_data(f"{_place(profile)}: worst step {time}", report, step.cost)
+    if report.latency_s is None:
+        return None
+    return layers_data(f"latency by layer: {format_quantity(report.latency_s, 'second')}", report)

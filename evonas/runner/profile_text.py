@@ -66,7 +66,7 @@ def _totals(profile: Profile) -> list[str]:
     if profile.step is not None:
         return [*lines, *step_lines(profile.step, device, report.accuracy)]
     if report.latency_s is None:
-        return [*lines, f"latency: {report.accuracy} of runtime {runtime.name}"]
+        return [*lines, f"latency: {report.accuracy} of {runtime.name} on {device.name}"]
     model = report.accuracy
     if not model.startswith(report.kernel_library):
         model = f"{report.kernel_library}, {model}"

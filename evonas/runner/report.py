@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
@@ -12,8 +11,10 @@ from evonas.atomic import write_text
 from evonas.cost import cost_report
 from evonas.plots import PLOTS
 from evonas.plots.axes import readable
-from evonas.runner.report_card import card, cell, share_of_device, show, table
+from evonas.runner.report_card import card, cell, share_of_device, show, table, wrapped
 from evonas.runner.report_exports import exports_table
+from evonas.runner.report_front import columns, front_section, title
+from evonas.spaces.mixed import family_names, log10_size
 from evonas.study.final import metric_on_test
 from evonas.study.study import Study
 from evonas.study.trial import Trial
@@ -27,7 +28,6 @@ FIGURES = {
 """Figures in the order of the report, and what each shows; further registered ones follow."""
 
 KERNELS = {"cmsis_nn": "CMSIS-NN", "tflm_reference": "TFLite Micro's reference"}
-LINE_LENGTH = 96
 MOST_CHANNELS = 16
 """Normalisation is listed for inputs of at most so many channels."""
 
@@ -43,7 +43,8 @@ def write_report(study: Study) -> Path:
     sections = [
         [f"# {study.config.study.name}"],
         _overview(study, summary),
-        ["## The front", *_front(study, front, recommended)],
+        ["## The front", "", *_figure(study, "front"), ""],
+        front_section(study, front, recommended),
         ["## Recommended network", *_recommendation(study, recommended)] if recommended else [],
         ["## How the search went", *_search(study, summary)],
         ["## Data", *_data(study)],
@@ -61,7 +62,7 @@ def write_report(study: Study) -> Path:
 def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
     config, problem, splits = study.config, study.problem, study.splits
     costs = cost_report(problem.space.seed, problem.device, problem.runtime)
-    objectives = [_title(study, o.name) for o in problem.objectives]
+    objectives = [title(study, o.name) for o in problem.objectives]
     limits = [
         f"{readable(limit.name)} ≤ {show(study, limit.name, limit.value)} ({limit.source})"
         for limit in problem.limits
@@ -73,6 +74,9 @@ def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
     complete = [t for t in trials if t.state == "complete"]
     counts["beyond"] = sum(not problem.is_feasible(t.values) for t in complete)
     counts["complete"] -= counts["beyond"]
+    states = [(t.state, t.error is None) for t in trials]
+    counts["not executable"] = states.count(("infeasible", False))
+    counts["infeasible"] -= counts["not executable"]
     tried = ", ".join(f"{n} {_STATES[state]}" for state, n in counts.items() if n)
     device = problem.device
     kernels = KERNELS.get(costs.kernel_library, costs.kernel_library)
@@ -80,8 +84,8 @@ def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
         f"Task {_task_name(study)}: from {shape} inputs to {outputs}; {len(splits.train)} "
         f"training, {len(splits.val)} validation and {len(splits.test)} test samples; the metric "
         f"is {readable(problem.metric.name)}.",
-        f"The {config.space.kind} space around the seed network has about "
-        f"10^{problem.space.genes.log10_size:.1f} genomes; {config.search.searcher} minimised "
+        f"The {_space_name(study)} about 10^{log10_size(problem.space):.1f} genomes; "
+        f"{config.search.searcher} minimised "
         f"{_listed(objectives)}.",
         f"Limits: {_listed(limits)}.",
         f"Trials: {tried or 'none yet'}.",
@@ -92,10 +96,19 @@ def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
     )
 
 
+def _space_name(study: Study) -> str:
+    names = family_names(study.problem.space)
+    if names:
+        return f"{_listed(names)} spaces around their seed networks have together"
+    kind = study.config.space.kind
+    return f"{kind if isinstance(kind, str) else kind[0]} space around the seed network has"
+
+
 _STATES = {
     "complete": "feasible and evaluated",
     "beyond": "trained and beyond a limit on the error",
     "infeasible": "beyond a limit and never trained",
+    "not executable": "not executable by the runtime and never trained",
     "failed": "failed",
     "waiting": "not trained",
 }
@@ -105,50 +118,6 @@ def _duration(seconds: dict[str, float]) -> str:
     words = {"search": "search", "final": "full training", "cpu": "CPU time of all trainings"}
     parts = [f"{words[key]} {format_duration(seconds[key])}" for key in words if key in seconds]
     return f"Time: {', '.join(parts)}." if parts else ""
-
-
-def _front(study: Study, front: Sequence[Trial], recommended: Trial | None) -> list[str]:
-    lines = ["", *_figure(study, "front"), ""]
-    if not front:
-        return [*lines, "No network is on the front yet."]
-    names = _columns(study)
-    has_test = study.problem.needs_training and len(study.splits.test) > 0
-    metric = readable(study.problem.metric.name)
-    titles = ["network", *(_title(study, name) for name in names)]
-    rows = [_row(study, trial, names, trial == recommended) for trial in front]
-    seed = study.seed_trial()
-    numbers = [trial.number for trial in front]
-    if seed.number in numbers:
-        rows[numbers.index(seed.number)][0] += " (seed network)"
-    else:
-        rows.append(_row(study, seed, names, False, "seed network"))
-    if not has_test:
-        rows = [row[:-1] for row in rows]
-    lines += table([*titles, *([f"test {metric}"] if has_test else [])], rows)
-    lines += ["", "Bold: the recommended network."]
-    if study.problem.needs_training:
-        mean = ", means over their trainings" if study.config.final.seeds > 1 else ""
-        lines += [f"Errors are those after full training{mean}."]
-        lines += (
-            ["The seed network was trained with the same recipe."] if "error" in seed.values else []
-        )
-    if has_test:
-        lines += ["The test part was scored once, after the front was chosen by validation."]
-    return lines
-
-
-def _columns(study: Study) -> list[str]:
-    names = [objective.name for objective in study.problem.objectives]
-    names += ["error"] if study.problem.needs_training else []
-    return list(dict.fromkeys([*names, "model_bytes", "params", "macs"]))
-
-
-def _row(
-    study: Study, trial: Trial, names: Sequence[str], is_bold: bool, name: str | None = None
-) -> list[str]:
-    cells = [name or str(trial.number), *(show(study, n, trial.values.get(n)) for n in names)]
-    cells.append(show(study, "error", metric_on_test(trial)))
-    return [f"**{text}**" for text in cells] if is_bold else cells
 
 
 def _recommendation(study: Study, trial: Trial) -> list[str]:
@@ -161,16 +130,16 @@ def _recommendation(study: Study, trial: Trial) -> list[str]:
         "a constant prediction's error and" if study.problem.needs_training else "",
         "the seed network's costs, with costs on logarithmic scales.",
     )
-    names = [n for n in _columns(study) if n in trial.values and n in seed.values]
+    names = [n for n in columns(study) if n in trial.values and n in seed.values]
     rows = []
     for name in names:
         here, there = trial.values[name], seed.values[name]
         ratio = _ratio(there / here) if name != "error" and here > 0 else ""
-        rows.append([_title(study, name), show(study, name, here), show(study, name, there), ratio])
+        rows.append([title(study, name), show(study, name, here), show(study, name, there), ratio])
     tests = [metric_on_test(trial), metric_on_test(seed)]
     if None not in tests:
-        title = f"test {readable(study.problem.metric.name)}"
-        rows.append([title, *(show(study, "error", value) for value in tests), ""])
+        name = f"test {readable(study.problem.metric.name)}"
+        rows.append([name, *(show(study, "error", value) for value in tests), ""])
     titles = ["value", f"trial {trial.number}", "seed network", "seed / trial"]
     shares = [f"- {line}" for line in share_of_device(study, trial)]
     return ["", *lines, "", *table(titles, rows), "", *shares]
@@ -243,20 +212,13 @@ def _task_name(study: Study) -> str:
     return cell(f"{task.kind} {name}".strip())
 
 
-def _title(study: Study, name: str) -> str:
-    if name == "error":
-        return f"validation {readable(study.problem.metric.name)}"
-    return {"model_bytes": "model"}.get(name, readable(name))
-
-
 def _separated(lines: Sequence[str]) -> list[str]:
     """Returns lines without a blank one behind another."""
     return [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
 
 
 def _paragraph(*sentences: str) -> list[str]:
-    text = " ".join(sentence for sentence in sentences if sentence)
-    return textwrap.wrap(text, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
+    return wrapped(" ".join(sentence for sentence in sentences if sentence))
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 
 from evonas.arch.graph import LoweredOp
@@ -13,6 +14,8 @@ from evonas.study.final import metric_on_test
 from evonas.study.study import Study
 from evonas.study.trial import Trial
 from evonas.units import format_quantity
+
+LINE_LENGTH = 96
 
 
 def card(study: Study, trial: Trial, is_recommended: bool) -> list[str]:
@@ -73,6 +76,17 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], n_text: int = 1)
     rule = [":--" if i < n_text else "--:" for i in range(len(titles))]
     body = [titles, rule, *rows]
     return [f"| {' | '.join(cell(text) for text in row)} |" for row in body]
+
+
+def wrapped(text: str, indent: str = "") -> list[str]:
+    """Returns a text as lines of at most LINE_LENGTH characters, the later ones indented."""
+    return textwrap.wrap(
+        text,
+        LINE_LENGTH,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def cell(text: str) -> str:

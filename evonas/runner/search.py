@@ -23,7 +23,7 @@ from evonas.tasks.split import split
 from evonas.tasks.splits import Splits
 
 Arrays = Sequence[npt.ArrayLike]
-CHANGEABLE = ("search.budget", "search.n_jobs", "search.compare_random")
+CHANGEABLE = ("search.budget", "search.n_jobs", "search.compare_random", "final.references")
 """What may change when a study goes on."""
 RANDOM = "random"
 """Folder, within a study's own, of the random search that it is compared with."""
@@ -81,8 +81,8 @@ def resume(
 
     Args:
         directory: The study's folder.
-        overrides: Changed budget, such as "search.budget.trials=400", and n_jobs; nothing else
-            of a study may change.
+        overrides: Changed budget, such as "search.budget.trials=400", n_jobs, compare_random and
+            final.references; nothing else of a study may change.
         data: The arrays again, where it searched arrays.
         metric: The callable again, where it had one.
         loss: The callable again, where it had one.
@@ -158,9 +158,9 @@ _PHASES: dict[str, Callable[[Study, str, Listener | None], None]] = {
 
 
 def _rival(study: Study) -> Study:
-    """Returns the study's random search: the same but for the searcher."""
+    """Returns the study's random search: the same but for the searcher, without yardsticks."""
     folder = study.directory / RANDOM
-    changes = ["search.searcher=random", "search.compare_random=false"]
+    changes = ["search.searcher=random", "search.compare_random=false", "final.references=[]"]
     changes += [f"study.name={study.config.study.name}-{RANDOM}"]
     config = study.config.with_overrides(changes)
     metric = study.problem.metric

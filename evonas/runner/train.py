@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from evonas.config import StudyConfig
-from evonas.cost import CostReport, cost_report
-from evonas.devices import load_device
+from evonas.cost import count_macs, count_params
 from evonas.errors import ConfigError, EvonasError
 from evonas.proxy.backends import BACKENDS
 from evonas.proxy.result import TrainResult
@@ -85,7 +84,6 @@ def train(target: str, config: StudyConfig, output: Path | None = None) -> Train
             f"{target} maps {spec.input_shape} to {spec.output_shape}, the task needs "
             f"{splits.input_shape} to ({splits.num_outputs},)."
         )
-    costs: CostReport = cost_report(spec, load_device(config.device.source), config.device.runtime)
     backend = BACKENDS.get("torch")()
     results: list[TrainResult] = []
     tests: list[float] = []
@@ -109,7 +107,7 @@ def train(target: str, config: StudyConfig, output: Path | None = None) -> Train
         unit=metric.unit,
         validation=tuple(result.metric for result in results),
         test=tuple(tests),
-        params=costs.params,
-        macs=costs.macs,
+        params=count_params(spec),
+        macs=count_macs(spec),
         cpu_seconds=sum(result.cpu_seconds for result in results),
     )

@@ -45,7 +45,7 @@ CELL_WIDTH = 0.25
 
 
 class RNNSpace(AbstractSpace):
-    """Networks that a seed network bounds, over all cells.
+    """Recurrent networks that a seed network bounds, over all cells.
 
     A rank that would save nothing is the full matrix, a front's kernel is at least its stride, and
     of a single position the last state is read, not the mean: so one network has one genome.

@@ -51,7 +51,7 @@ class _BlockGenes:
 
 
 class TCNSpace(AbstractSpace):
-    """Networks that a seed network bounds.
+    """Temporal convolutional networks that a seed network bounds.
 
     A network without some of the seed's blocks is encoded at the first blocks that can hold it,
     fields are those that taps and dilation span, and identity shortcuts between different shapes

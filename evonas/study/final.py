@@ -19,6 +19,7 @@ from evonas.study.loop import recipe_of, spent_seconds
 from evonas.study.progress import Listener, Progress
 from evonas.study.study import Study
 from evonas.study.trial import Evaluation, Stage, Trial
+from evonas.study.yardsticks import keep_numbers
 from evonas.tasks.metrics import predictions
 
 
@@ -48,8 +49,9 @@ def candidates(study: Study) -> list[Trial]:
 
 
 def finish(study: Study, data: str, listener: Listener | None = None) -> None:
-    """Trains candidates and the seed network in full, releases the front, scores it on test.
+    """Trains candidates and seed network in full, releases the front, scores it on test.
 
+    References are trained last, with the same recipe and seeds, whatever is left of a budget.
     Whatever an earlier run recorded is kept; only what is missing is done.
 
     Args:
@@ -64,7 +66,12 @@ def finish(study: Study, data: str, listener: Listener | None = None) -> None:
     networks = {trial.number: trial for trial in [study.seed_trial(), *chosen]}
     jobs = [_job(study, t, "final", s, data) for s in seeds for t in networks.values()]
     _run(study, jobs, listener, always=2)
-    released = {trial.number: trial for trial in [*study.front(), study.seed_trial()]}
+    keep_numbers(study)
+    beside = study.reference_trials().values()
+    jobs = [_job(study, t, "final", s, data) for s in seeds for t in beside]
+    _run(study, jobs, listener, phase="references")
+    known = [*study.front(), study.seed_trial(), *study.reference_trials().values()]
+    released = {trial.number: trial for trial in known}
     if study.config.final.fit_on == "train+validation":
         jobs = [_job(study, trial, "release", 0, data) for trial in released.values()]
         _run(study, jobs, listener)
@@ -97,7 +104,11 @@ def _job(study: Study, trial: Trial, stage: Stage, repetition: int, data: str) -
 
 
 def _run(
-    study: Study, jobs: Sequence[Job], listener: Listener | None, always: int | None = None
+    study: Study,
+    jobs: Sequence[Job],
+    listener: Listener | None,
+    always: int | None = None,
+    phase: str = "full training",
 ) -> None:
     """Runs the jobs that are not recorded yet.
 
@@ -106,6 +117,7 @@ def _run(
         jobs: Trainings, the most telling first.
         listener: Told of every one.
         always: How many of them are done even after a budget in seconds is spent; None for all.
+        phase: What the listener is told that this is.
     """
     done = {(e.trial, e.stage, e.seed) for e in study.store.evaluations()}
     due = [job for job in jobs if (job.trial, job.stage, job.seed_index) not in done]
@@ -123,7 +135,7 @@ def _run(
             if listener is not None:
                 seconds = time.monotonic() - started
                 left = seconds / (n_done - n_before) * (len(jobs) - n_done)
-                progress = Progress("full training", n_done, n_done / len(jobs), seconds=seconds)
+                progress = Progress(phase, n_done, n_done / len(jobs), seconds=seconds)
                 listener(progress if spent.is_limited else replace(progress, seconds_left=left))
         due = due[room:]
 

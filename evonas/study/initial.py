@@ -19,7 +19,8 @@ def first_population(problem: Problem, size: int, seed: int) -> npt.NDArray[np.i
 
     The space's anchors come first, the seed network foremost: at most half of `size` of them,
     spread over their costs. The rest are random genomes, taken so that the logarithms of their
-    costs cover the range evenly; those beyond a limit are passed over while others exist.
+    costs cover the range evenly; those that the runtime cannot execute are passed over, and while
+    others exist those beyond a limit.
 
     Args:
         problem: Space, costs and limits.
@@ -28,7 +29,7 @@ def first_population(problem: Problem, size: int, seed: int) -> npt.NDArray[np.i
     """
     space = problem.space
     anchors = space.anchors()
-    costs = [problem.costs(space.decode(row)) for row in anchors]
+    costs = problem.costs_of_anchors()
     kept = anchors[_evenly(_log_costs(problem, costs), max(1, size // 2), keep_first=True)]
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, 1)))
     known = {space.decode(row).digest for row in kept}
@@ -36,7 +37,9 @@ def first_population(problem: Problem, size: int, seed: int) -> npt.NDArray[np.i
     for row in sample_genes(space.genes, rng, POOL * size):
         spec = space.decode(row)
         if spec.digest not in known:
-            drawn.setdefault(spec.digest, (row, problem.costs(spec)))
+            found, reason = problem.known_costs(spec)
+            if reason is None:
+                drawn.setdefault(spec.digest, (row, found))
     pool = list(drawn.values())
     pool = [(row, costs) for row, costs in pool if problem.is_feasible(costs)] or pool
     rows = np.array([row for row, _ in pool], dtype=np.int64).reshape(-1, space.genes.n_var)

@@ -199,11 +199,11 @@ class _Loop:
     def _row(self, number: int, batch: int, genome: npt.NDArray[np.int64]) -> TrialRow:
         values = tuple(int(v) for v in genome)
         spec = self.problem.space.decode(genome)
-        costs = self.problem.costs(spec)
+        costs, reason = self.problem.known_costs(spec)
         state: State = "waiting" if self.problem.needs_training else "complete"
-        if not self.problem.is_feasible(costs):
+        if reason is not None or not self.problem.is_feasible(costs):
             state = "infeasible"
-        return TrialRow(number, batch, values, spec.digest, costs, state)
+        return TrialRow(number, batch, values, spec.digest, costs, state, reason)
 
     def _check_replay(self, rows: Sequence[TrialRow], X: npt.NDArray[np.int64]) -> None:
         asked = [tuple(genome) for genome in X.tolist()]
@@ -276,9 +276,9 @@ class _Loop:
         """Tells a batch: here, and only here, values become columns to be minimised."""
         values, G = [], []
         for number in numbers:
-            known = dict(self.ledger.rows[number].analytic)
-            result = self.ledger.results.get(number)
-            failed = result is not None and result.error is not None
+            row = self.ledger.rows[number]
+            known, result = dict(row.analytic), self.ledger.results.get(number)
+            failed = row.error is not None or (result is not None and result.error is not None)
             if result is not None and result.metric is not None and result.loss is not None:
                 violations = self.problem.violations({**known, "error": result.metric})
                 known["error"] = self.problem.score(result.metric, result.loss)
@@ -313,7 +313,8 @@ class _Loop:
                 f"[proxy]: all {len(failures)} candidates failed to train; the first: "
                 f"{failures[0]}. Lower the learning rate, or look at the data."
             )
-        every = good or [dict(row.analytic) for row in self.ledger.rows.values()]
+        rows = (row for row in self.ledger.rows.values() if row.error is None)
+        every = good or [dict(row.analytic) for row in rows]
         nearest = min(every, key=lambda v: sum(max(x, 0) for x in self.problem.violations(v)))
         raise ConfigError(
             f"[search.limits]: none of {len(known)} candidates is within all limits at once; the "
@@ -321,10 +322,13 @@ class _Loop:
         )
 
     def _values(self, number: int) -> dict[str, float] | None:
-        """Returns all values of a trial, or None before or without a training that succeeded."""
+        """Returns all values of a trial, or None before or without a training that succeeded.
+
+        None also of a network that the runtime cannot execute.
+        """
         row, result = self.ledger.rows[number], self.ledger.results.get(number)
         if not self.problem.needs_training:
-            return dict(row.analytic)
+            return dict(row.analytic) if row.error is None else None
         if result is None or result.metric is None:
             return None
         return dict(row.analytic) | {"error": result.metric}

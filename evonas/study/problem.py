@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy.typing as npt
 
 from evonas.arch.spec import ArchSpec
 from evonas.config import StudyConfig
-from evonas.cost import cost_report
+from evonas.cost import RUNTIMES, cost_report, count_macs, count_params
 from evonas.devices import Device, load_device
-from evonas.errors import ConfigError, UnsupportedOpError
+from evonas.errors import ConfigError, EvonasError, UnsupportedOpError
 from evonas.objectives import OBJECTIVES, AbstractObjective
 from evonas.pareto import Box
-from evonas.spaces import SPACES
+from evonas.spaces.from_table import space_from_table
+from evonas.spaces.mixed import family_of, own_table
 from evonas.spaces.space import AbstractSpace
 from evonas.tasks.metrics import Metric, constant_prediction_error
 from evonas.tasks.splits import Splits
@@ -73,12 +74,9 @@ class Problem:
 
         Raises:
             ConfigError: A name is unknown, a value is not what its key takes, or the runtime cannot
-                execute the seed network.
+                execute the seed network or another anchor of the space.
         """
-        space_class = SPACES.get(config.space.kind)
-        space = space_class.from_settings(
-            config.space.settings, splits.input_shape, splits.num_outputs
-        )
+        space = space_from_table(config.space, splits.input_shape, splits.num_outputs)
         device = load_device(config.device.source)
         objectives = tuple(_objective(name) for name in config.search.objectives)
         weight = config.proxy.loss_weight
@@ -93,10 +91,7 @@ class Problem:
             metric=metric,
             loss_weight=weight,
         )
-        try:
-            problem.costs(space.seed)  # refuses a device that lacks a figure for them
-        except UnsupportedOpError as error:
-            raise ConfigError(f"[device] runtime = {problem.runtime!r}: {error}") from None
+        problem.costs_of_anchors()
         if config.search.budget.epochs is not None and not problem.needs_training:
             raise ConfigError(
                 "[search] budget: epochs never end a search that trains nothing; give trials, cpu "
@@ -133,6 +128,57 @@ class Problem:
                         raise
             self._costs[spec.digest] = known
         return self._costs[spec.digest]
+
+    def known_costs(self, spec: ArchSpec) -> tuple[dict[str, float], str | None]:
+        """Returns what is known of a network's analytic values, and why not all are, or None.
+
+        Of a network that the runtime cannot execute parameters and multiply-accumulates are known.
+        """
+        try:
+            return self.costs(spec), None
+        except (ConfigError, UnsupportedOpError) as error:
+            reason = str(error)
+        try:
+            return {"params": float(count_params(spec)), "macs": float(count_macs(spec))}, reason
+        except UnsupportedOpError:
+            return {}, reason
+
+    def costs_of_anchors(self) -> list[dict[str, float]]:
+        """Returns the analytic values of the space's anchors, in their order.
+
+        Anchors hold a network of every kind that the space has: a runtime that executes them
+        executes the space.
+
+        Raises:
+            ConfigError: The device or the runtime lacks a figure for an objective or a limit, or
+                the runtime cannot execute a network.
+        """
+        found = []
+        for row in self.space.anchors():
+            spec = self.space.decode(row)
+            try:
+                found.append(self.costs(spec))
+            except UnsupportedOpError as error:
+                raise ConfigError(self._cannot_execute(spec, str(error))) from None
+        return found
+
+    def _cannot_execute(self, spec: ArchSpec, reason: str) -> str:
+        """Returns a line on a space of which a runtime cannot execute a network."""
+        of_family = family_of(self.space, spec)
+        if of_family is not None:
+            reason = f"a network of the {of_family} family: {own_table(of_family, reason)}"
+        able = [f'"{name}"' for name in RUNTIMES if self._executes_anchors(name)]
+        way_out = f" Every anchor of the space runs on: {', '.join(able)}." if able else ""
+        return f"[device] runtime = {self.runtime!r}: {reason}{way_out}"
+
+    def _executes_anchors(self, runtime: str) -> bool:
+        other = replace(self, runtime=runtime, _costs={})
+        try:
+            for row in self.space.anchors():
+                other.costs(self.space.decode(row))
+        except EvonasError:
+            return False
+        return True
 
     def score(self, metric: float, loss: float) -> float:
         """Returns what stands for the metric when networks are compared, minimised."""
@@ -248,46 +294,3 @@ def _limits(config: StudyConfig, device: Device, metric: Metric) -> tuple[Limit,
                 f"[device.reserve] takes all of {name}; nothing is left to a network."
             )
     return tuple(taken.values())
-
-
-def smallest_reachable(problem: Problem, names: Iterable[str]) -> dict[str, float]:
-    """Returns the smallest value found of each cost in the space, by coordinate descent.
-
-    Starts from the space's cheapest anchor and changes one gene at a time until nothing gets
-    smaller: exact where costs fall with every gene alone.
-    """
-    space = problem.space
-    anchors = space.anchors()
-    found: dict[str, float] = {}
-    for name in names:
-        values = [problem.costs(space.decode(row))[name] for row in anchors]
-        best, genome = min(values), anchors[int(np.argmin(values))].copy()
-        improved = True
-        while improved:
-            improved = False
-            for position, gene in enumerate(space.genes):
-                for choice in _neighbours(int(genome[position]), gene.n_choices, gene.is_ordered):
-                    trial = genome.copy()
-                    trial[position] = choice
-                    value = problem.costs(space.decode(trial))[name]
-                    if value < best:
-                        best, genome, improved = value, trial, True
-        found[name] = best
-    return found
-
-
-def _neighbours(index: int, n_choices: int, is_ordered: bool) -> list[int]:
-    every = {0, index // 2, index - 1, index + 1} if is_ordered else set(range(n_choices))
-    return sorted(i for i in every if 0 <= i < n_choices and i != index)
-
-
-def check_reachable(problem: Problem, smallest: Mapping[str, float]) -> None:
-    """Raises ConfigError when a limit lies below the smallest value that was found for it."""
-    for limit in problem.limits:
-        if limit.name in smallest and smallest[limit.name] > limit.value:
-            raise ConfigError(
-                f"[search.limits] {limit.name}: no network of this space can meet "
-                f"{problem.readable(limit.name, limit.value)} ({limit.source}, less the reserve); "
-                "the smallest reachable value is "
-                f"{problem.readable(limit.name, smallest[limit.name])}."
-            )

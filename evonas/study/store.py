@@ -44,7 +44,7 @@ class TrialRow:
         digest: The network's digest.
         analytic: Cost name -> value, SI.
         state: See Trial.
-        error: Why it failed, or None.
+        error: See Trial.
     """
 
     number: int

@@ -28,9 +28,11 @@ from evonas.proxy.recipe import LossFunction, Recipe
 from evonas.searchers import SEARCHERS
 from evonas.study.evaluate import load_weights, share
 from evonas.study.limits import parse_condition
-from evonas.study.problem import Problem, check_reachable, smallest_reachable
+from evonas.study.problem import Problem
+from evonas.study.reachable import check_reachable, smallest_reachable
 from evonas.study.store import Store
-from evonas.study.trial import SEED_NUMBER, Evaluation, Trial
+from evonas.study.trial import SEED_NUMBER, Evaluation, Trial, with_final_values
+from evonas.study.yardsticks import reference_numbers, reference_specs, reference_trials
 from evonas.tasks.load import load_splits
 from evonas.tasks.metrics import METRICS, Metric, resolve_metric
 from evonas.tasks.splits import Splits
@@ -49,6 +51,7 @@ class _Objects:
     splits: Splits
     problem: Problem
     loss: LossFunction | None
+    references: Mapping[str, ArchSpec]
 
 
 class Study:
@@ -60,6 +63,7 @@ class Study:
         splits: The data.
         problem: Space, costs, objectives and limits.
         loss: The user's own loss, or None for the config's.
+        references: Name -> network of the references that are trained as yardsticks.
         box: Where fronts are measured.
         smallest: Smallest reachable value of every cost among objectives and limits.
     """
@@ -73,6 +77,7 @@ class Study:
         self.splits = objects.splits
         self.problem = objects.problem
         self.loss = objects.loss
+        self.references = objects.references
         self.smallest: Mapping[str, float] = store.meta("smallest")
         self.box: Box = self.problem.box(self.splits, self.smallest)
 
@@ -175,7 +180,7 @@ class Study:
         if config.fixed_digest != store.meta("config"):
             raise StoreError(
                 f"{path} changed since this study began; only its budget, n_jobs, compare_random, "
-                "name and dir may. Restore it, or start a new study in another folder."
+                "references, name and dir may. Restore it, or start a new study in another folder."
             )
         return cls(config, folder, store, objects)
 
@@ -205,7 +210,7 @@ class Study:
 
     def finalists(self) -> list[Trial]:
         """Returns the trials that were trained in full, with the mean of their final values."""
-        return [t for t in map(_finally, self.trials()) if t is not None]
+        return [t for t in map(with_final_values, self.trials()) if t is not None]
 
     def front(self) -> list[Trial]:
         """Returns the trials on the front, by falling cost: non-dominated by final values.
@@ -245,7 +250,8 @@ class Study:
         """Returns the seed network as a trial, with an error only once it was trained in full."""
         for trial in self.trials():
             if trial.digest == self.problem.space.seed.digest:
-                return _finally(trial) or replace(trial, values=self.problem.costs(trial.spec))
+                costs = self.problem.costs(trial.spec)
+                return with_final_values(trial) or replace(trial, values=costs)
         seed = self.problem.space.seed
         genome = tuple(self.problem.space.encode(seed).tolist())
         evaluations = tuple(self._evaluations().get(SEED_NUMBER, ()))
@@ -253,7 +259,14 @@ class Study:
             SEED_NUMBER, genome, seed.digest, self.problem.costs(seed), "complete", None,
             evaluations, self.decode,
         )  # fmt: skip
-        return _finally(trial) or trial
+        return with_final_values(trial) or trial
+
+    def reference_trials(self) -> dict[str, Trial]:
+        """Returns the references beside the front by name, as trials that are no part of it.
+
+        Each has an error only once it was trained in full, and the costs that are known of it.
+        """
+        return reference_trials(self, self._evaluations())
 
     def weights(self, trial: Trial | int) -> dict[str, npt.NDArray[np.float32]]:
         """Returns the released weights of a network on the front, by name.
@@ -266,7 +279,8 @@ class Study:
 
     def weights_path(self, number: int) -> Path:
         """Returns the file of a network's released weights."""
-        return self.directory / "weights" / f"{'seed' if number == SEED_NUMBER else number}.npz"
+        names = {SEED_NUMBER: "seed"} | {n: name for name, n in reference_numbers(self).items()}
+        return self.directory / "weights" / f"{names.get(number, number)}.npz"
 
     def build(self, trial: Trial) -> torch.nn.Module:
         """Returns a network as a torch module in evaluation mode, with its trained weights.
@@ -354,13 +368,5 @@ def _objects(
             loss_kind(Recipe(loss=loss or table.loss), splits.is_regression)
         except ConfigError as error:
             raise ConfigError(f"[{name}] {error}") from None
-    return _Objects(splits, Problem.from_config(config, splits, resolved), loss)
-
-
-def _finally(trial: Trial) -> Trial | None:
-    """Returns a trial with the mean of its final values, or None where it has none."""
-    final = trial.of_stage("final")
-    if not final:
-        return None
-    error = float(np.mean([e.metric for e in final if e.metric is not None]))
-    return replace(trial, values={**trial.values, "error": error})
+    references = reference_specs(config.final.references, splits)
+    return _Objects(splits, Problem.from_config(config, splits, resolved), loss, references)

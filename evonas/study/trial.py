@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
+
+import numpy as np
 
 from evonas.arch.spec import ArchSpec
 
@@ -13,7 +15,10 @@ State = Literal["waiting", "infeasible", "complete", "failed"]
 Stage = Literal["proxy", "final", "release", "test"]
 
 SEED_NUMBER = -1
-"""Trial number under which the seed network is kept when no trial is that network."""
+"""Trial number under which the seed network is kept when no trial is that network.
+
+References that are trained as yardsticks have the numbers below it.
+"""
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class Evaluation:
     """One training or scoring of one network.
 
     Attributes:
-        trial: Number of the trial, or SEED_NUMBER.
+        trial: Number of the trial; SEED_NUMBER or below for one outside the search.
         stage: "proxy" for a candidate's short training, "final" for a full one, "release" for the
             one on training and validation data together, "test" for scoring on the test part.
         seed: Index of the repetition, from 0.
@@ -57,9 +62,9 @@ class Trial:
         digest: The network's digest.
         values: Objective or limit name -> value in natural units and direction, SI. What was not
             evaluated is absent. On a front the trained values are those of the full training.
-        state: "waiting" to be trained, "infeasible" by its costs and therefore never trained,
-            "complete", or "failed".
-        error: Why it failed, or None.
+        state: "waiting" to be trained, "infeasible" by its costs or because the runtime cannot
+            execute it, and therefore never trained, "complete", or "failed".
+        error: Why it failed or cannot be executed, or None.
         evaluations: Everything that was measured of it, in the order of recording.
     """
 
@@ -85,3 +90,12 @@ class Trial:
         """Returns the evaluations of a stage that succeeded, by repetition."""
         found = [e for e in self.evaluations if e.stage == stage and e.metric is not None]
         return tuple(sorted(found, key=lambda e: e.seed))
+
+
+def with_final_values(trial: Trial) -> Trial | None:
+    """Returns a trial with the mean of its final values, or None where it has none."""
+    final = trial.of_stage("final")
+    if not final:
+        return None
+    error = float(np.mean([e.metric for e in final if e.metric is not None]))
+    return replace(trial, values={**trial.values, "error": error})

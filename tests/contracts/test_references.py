@@ -27,6 +27,9 @@ def test_the_network_has_the_published_input_and_outputs(record):
 
 
 def test_params_equal_the_published_ones_in_the_published_convention(record):
+    if record.published_params is None:
+        assert record.published_kib is not None
+        return
     count = COUNTS[record.convention](record.build())
 
     assert count + record.mask_params == record.published_params

@@ -13,6 +13,7 @@ from evonas.proxy.build import build
 from evonas.references import reference
 from evonas.searchers.sampling import sample_genes
 from evonas.spaces import SPACES
+from evonas.spaces.metakernel import MetaKernelSpace
 from evonas.spaces.rnn import RNNSpace
 from evonas.spaces.rnn_network import Feed, Front, RecurrentLayer, RNNNetwork, write
 from evonas.spaces.tcn import TCNSpace
@@ -26,7 +27,20 @@ LOW_RANK = RNNNetwork(
     "mean",
     20,
 )
+INVERTED = {
+    "widths": [6, 8, 8], "repeats": 2, "separable": True, "expansion": 2, "skip": "layer",
+    "dense": [8],
+}  # fmt: skip
+RESIDUAL = {"widths": [8, 16], "repeats": [2, 1], "skip": "block"}
 EXAMPLES = {
+    "metakernel-1d": lambda: MetaKernelSpace.from_settings({}, (3, 40), 4),
+    "metakernel-short": lambda: MetaKernelSpace.from_settings(
+        {"seed_network": INVERTED}, (1, 5), 2
+    ),
+    "metakernel-2d": lambda: MetaKernelSpace.from_settings(
+        {"seed_network": RESIDUAL, "granularity": 2}, (1, 8, 11), 10
+    ),
+    "metakernel-ds_cnn": lambda: MetaKernelSpace.from_reference("ds_cnn"),
     "rnn-default": lambda: RNNSpace.from_settings({}, (12, 13), 9),
     "rnn-short": lambda: RNNSpace.from_settings({"layers": 3, "granularity": 4}, (1, 3), 1),
     "rnn-lean": lambda: RNNSpace.from_settings(

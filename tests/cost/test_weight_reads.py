@@ -22,6 +22,13 @@ def test_an_lstm_fetches_them_at_each_step():
     assert weight_bytes_read(call, 10**6) == 4 * 16 * 22
 
 
+def test_a_product_of_several_steps_fetches_them_at_each():
+    call = KernelCall("dense", (1, 32, 6), (1, 32, 16))
+
+    assert weight_bytes_read(call) == 32 * 6 * 16
+    assert weight_bytes_read(call, 10**6) == 6 * 16
+
+
 def test_weights_that_a_cache_holds_are_fetched_once():
     call = KernelCall("conv", (1, 8, 4), (1, 8, 8), (1, 1))
 

@@ -39,6 +39,13 @@ def test_what_needs_a_latency_model_is_an_error_without_one(name):
         OBJECTIVES.get(name).value(report)
 
 
+@pytest.mark.parametrize("name", ["latency", "energy"])
+def test_generated_c_has_the_latency_and_energy_of_a_window(name):
+    report = cost_report(reference("ecgtcn"), load_device("stm32l4r5"), "c")
+
+    assert OBJECTIVES.get(name).value(report) > 0
+
+
 def test_the_error_of_a_failed_run_is_nan():
     failed = TrainResult(math.nan, math.nan, 0.0, 3, 0.1, error="the loss is not finite")
 

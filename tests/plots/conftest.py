@@ -36,12 +36,18 @@ def front_of() -> Callable[[int], FrontData]:
             front=points([0.05, 0.1, 0.3], [4.0, 2.0, 1.0]),
             front_numbers=(17, 5, 9),
             front_test=np.array([0.06, np.nan, 0.25]),
+            front_families=(),
             seed=points([0.04], [40.0])[0],
             seed_test=0.07,
+            references=(),
+            reference_points=points([], []),
+            reference_test=np.empty(0),
             recommended=5,
             random=points([0.2, 0.3], [4.0, 1.0]),
-            n_trials={"complete": 4, "infeasible": 3, "failed": 1, "waiting": 0},
-        )
+            n_trials={"complete": 4, "infeasible": 3, "not executable": 0, "failed": 1,
+                      "waiting": 0},
+            families=(),
+        )  # fmt: skip
 
     return make
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from evonas.plots.front import FrontData, caption, front_data, plot_front
+from evonas.plots import front_panel
+from evonas.plots.front import caption, front_data, plot_front
 
 
 def drawn(ax) -> dict[str, np.ndarray]:
@@ -74,6 +75,10 @@ def test_the_caption_counts_what_is_not_drawn(front_of):
     assert caption(front_of(2)) == (
         "8 trials: 4 feasible, 3 beyond a limit, 1 failed, 1 drawn at the upper edge"
     )
+    some = front_of(2).n_trials | {"infeasible": 1, "not executable": 2}
+    assert "1 beyond a limit, 2 not executable, 1 failed" in caption(
+        front_of(2)._replace(n_trials=some)
+    )
 
 
 def test_axes_of_a_caller_get_one_panel_and_a_legend_beside_it(front_of):
@@ -93,9 +98,10 @@ def test_a_single_point_and_an_empty_front_are_drawn(front_of):
         front_numbers=(17,), front_test=data.front_test[:1], recommended=17, random=data.random[:0],
     )  # fmt: skip
     nothing = np.empty((0, 2))
-    empty = FrontData(
-        "empty", data.axes, nothing, nothing, nothing, (), np.empty(0), np.full(2, np.nan), np.nan,
-        None, nothing, dict.fromkeys(data.n_trials, 0),
+    empty = data._replace(
+        explored=nothing, candidates=nothing, front=nothing, front_numbers=(),
+        front_test=np.empty(0), seed=np.full(2, np.nan), seed_test=np.nan, recommended=None,
+        random=nothing, n_trials=dict.fromkeys(data.n_trials, 0),
     )  # fmt: skip
 
     assert len(drawn(plot_front(single))["front"]) == 1
@@ -146,3 +152,39 @@ def test_a_study_of_costs_alone_has_cost_axes_and_no_test(cost_study):
 
 def test_a_study_without_trials_is_drawn(empty_study):
     assert plot_front(front_data(empty_study)).get_xlabel() == "params"
+
+
+def test_every_family_on_the_front_has_a_marker_of_its_own(front_of):
+    data = front_of(3)._replace(families=("tcn", "rnn"), front_families=("rnn", "tcn", "rnn"))
+
+    ax = plot_front(data)
+
+    groups = drawn(ax)
+    assert "front" not in groups
+    assert groups["front: rnn"].tolist() == data.front[[0, 2]][:, [1, 0]].tolist()
+    assert groups["front: tcn"].tolist() == data.front[[1]][:, [1, 0]].tolist()
+    looks = [c for c in ax.collections if c.get_label().startswith("front: ")]
+    assert len({tuple(c.get_facecolor()[0]) for c in looks}) == 2
+    assert len({c.get_paths()[0].vertices.tobytes() for c in looks}) == 2
+    figure = front_panel.legend_entries([each for each in ax.figure.axes if each.axison])[1]
+    assert {"front: tcn", "front: rnn"} <= set(figure)
+
+
+def test_references_are_drawn_with_their_names_where_their_costs_are_known(front_of):
+    points = np.array([[0.08, 9e-3, 5e3], [0.2, np.nan, 2e3]])
+    data = front_of(3)._replace(
+        references=("lstm", "gru"), reference_points=points, reference_test=np.array([0.09, np.nan])
+    )
+
+    ax = plot_front(data)
+
+    first, second = (each for each in ax.figure.axes if each.axison)
+    assert drawn(first)["lstm"].tolist() == [[9e-3, 0.08]]
+    assert drawn(first)["references, test"].tolist() == [[9e-3, 0.09]]
+    assert "gru" not in drawn(first)
+    assert drawn(second)["gru"].tolist() == [[2e3, 0.2]]
+    markers = [c.get_paths()[0].vertices for c in second.collections if c.get_label() in "lstmgru"]
+    assert len(markers) == 2
+    assert not np.array_equal(*markers)
+    low, high = first.get_xlim()
+    assert low < 9e-3 < high

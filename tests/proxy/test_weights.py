@@ -70,6 +70,27 @@ def test_initial_weights_are_a_function_of_spec_and_seed():
     assert {array.dtype for array in first.values()} == {np.dtype(np.float32)}
 
 
+@pytest.mark.parametrize("cell", ["fastgrnn", "ugrnn", "mgu", "gru", "lstm"])
+def test_units_of_a_fresh_cell_forget_over_2_to_as_many_steps_as_there_are(cell):
+    b = SpecBuilder()
+    spec = b.finish(b.recurrent(b.input((1, 6)), cell, 256))
+    weights = initial_weights(spec, seed=0)
+    for array in weights.values():
+        if array.ndim == 2:  # a weak input, nothing from the state
+            array[...] = 0.1 if array.shape[1] == 1 else 0.0
+    model = build(spec).eval()
+    load_weights(model, weights)
+    pulse = torch.zeros(1, 1, 6)
+    pulse[..., 0] = 1.0
+
+    trace = (model(pulse) - model(0 * pulse))[0, :, 0].detach().numpy()
+
+    kept = trace[:, 2] / trace[:, 1]  # u / (1 + u), log u uniform in [0, log 5], and small biases
+    assert kept.min() == pytest.approx(1 / 2, abs=0.04)
+    assert kept.max() == pytest.approx(5 / 6, abs=0.04)
+    assert kept.mean() == pytest.approx(np.log(3) / np.log(5), abs=0.02)
+
+
 def test_a_scaled_output_is_in_the_targets_unit(tiny, numbers):
     spec = tiny((2, 10), 1)
     weights, model = initial_weights(spec, 0), build(spec).eval()

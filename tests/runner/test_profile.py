@@ -290,3 +290,60 @@ def test_without_an_instruction_model_a_stream_has_ram_alone():
     assert "state between steps" in text
     assert "latency of a step: no latency model yet" in text
     assert "real time" not in text
+
+
+def gated():
+    b = SpecBuilder()
+    x = b.recurrent(b.stack_frames(b.input((6, 33)), 2), "fastgrnn", 24, 4, 6)
+    x = b.last_step(b.recurrent(x, "gru", 16))
+    return b.finish(b.dense(x, 3))
+
+
+def test_a_recurrent_network_is_profiled_with_its_cells_by_name(tmp_path):
+    target = saved(tmp_path, gated())
+
+    result = run("profile", target, "--device", "stm32l4r5", "--runtime", "c", "--json",
+                 "-o", tmp_path / "new")  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    names = ["strided_slice 1", "stack 1", "fastgrnn 2", "gru 3", "dense 5"]
+    assert [layer["name"] for layer in data["layers"]] == names
+    assert data["latency_s"] == pytest.approx(sum(x["latency_s"] for x in data["layers"]))
+    assert data["kernel_library"] == "generated"
+    assert data["warnings"] == []
+    assert (tmp_path / "new" / "profile.png").stat().st_size > 1000
+
+
+def test_a_stream_of_a_recurrent_network_is_judged_by_its_worst_step(tmp_path):
+    target = saved(tmp_path, gated())
+
+    result = run("profile", target, "--device", "stm32l4r5", "--runtime", "c_step",
+                 "--sample-rate", 100, "-o", tmp_path / "new")  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    (line,) = (x for x in result.stdout.splitlines() if x.startswith("fastgrnn 2 "))
+    assert "2 steps" in line
+    assert "real time: yes" in result.stdout
+    assert (tmp_path / "new" / "profile.svg").stat().st_size > 1000
+
+
+def test_a_runtime_without_the_cell_is_refused_in_one_line(tmp_path):
+    line = refused("profile", saved(tmp_path, gated()), "--device", "stm32l4r5")
+
+    assert 'the cell fastgrnn; generated C runs it: runtime = "c" or "c_step" (or' in line
+
+
+def test_a_stream_without_a_latency_has_no_figure(tmp_path):
+    line = refused("profile", "ecgtcn", "--device", "rp2040", "--runtime", "c_step",
+                   "-o", tmp_path)  # fmt: skip
+
+    assert "nothing to draw: device 'rp2040' has no instruction model" in line
+
+
+def test_channels_of_stacked_inputs_are_given(tmp_path):
+    b = SpecBuilder()
+    x = b.conv1d(b.stack_frames(b.input((3, 65)), 2), 8, 3, padding="same")
+    spec = b.finish(b.dense(b.global_average_pool(x), 5))
+
+    assert codes(profile_target(saved(tmp_path, spec), "stm32l4r5")) == []

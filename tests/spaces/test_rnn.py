@@ -21,6 +21,7 @@ from evonas.arch.ops import (
 )
 from evonas.cost.counts import count_macs, count_params
 from evonas.errors import ConfigError, SpecError
+from evonas.references import reference
 from evonas.spaces.rnn import RNNSpace
 from evonas.spaces.rnn_network import (
     Feed,
@@ -201,6 +202,16 @@ def test_a_low_rank_seed_lies_in_its_space():
     assert space.seed == seed
     halved = replace(network, layers=(RecurrentLayer(40, 5, 15),))
     assert space.decode(space.encode(write(halved, (9, 128), 6))) == write(halved, (9, 128), 6)
+
+
+@pytest.mark.parametrize(
+    "name", ["lstm_google12", "gru_google12", "fastgrnn_google12", "fastgrnn_har2"]
+)
+def test_published_networks_are_seeds(name):
+    space = RNNSpace.from_reference(name)
+    assert space.seed == reference(name)
+    other = RNNSpace.from_settings({"seed_network": name, "granularity": 8}, (12, 25), 9)
+    assert other.seed == reference(name, (12, 25), 9)
 
 
 def test_without_ranks_and_a_front_all_matrices_are_full():

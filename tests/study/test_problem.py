@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 import evonas.devices
+from evonas.arch.builder import SpecBuilder
 from evonas.config import StudyConfig, validate_table
 from evonas.errors import ConfigError
 from evonas.study.problem import Problem
+from evonas.study.reachable import smallest_reachable
 from evonas.tasks.load import load_splits
 from evonas.tasks.metrics import resolve_metric
 
@@ -101,3 +103,71 @@ def test_a_space_that_looks_ahead_is_refused_with_the_way_out():
     space = {"seed_network": seed, "padding": "same"}
     with pytest.raises(ConfigError, match=r'looks ahead.*\[space\] padding = "causal"'):
         _problem(STREAM, device={"runtime": "c_step"}, space=space)
+
+
+def test_generated_c_is_searched_for_latency_where_its_kernels_have_a_stand_in():
+    problem = _problem({"objectives": ["error", "latency", "energy"]}, device={"runtime": "c"})
+
+    assert problem.costs(problem.space.seed)["latency"] > 0
+    with pytest.raises(ConfigError, match="^Device 'rp2040' has no instruction model of CMSIS-NN"):
+        _problem({"objectives": ["error", "latency"]}, device={"name": "rp2040", "runtime": "c"})
+
+
+RNN = {"kind": "rnn", "seed_network": {"hidden": 6}}
+COUNTED = {"objectives": ["error", "macs", "peak_ram"]}
+
+
+def _refused(space, **tables):
+    with pytest.raises(ConfigError) as caught:
+        _problem(COUNTED, space=space, **tables)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_space_of_cells_that_the_runtime_lacks_is_refused_with_the_ways_out():
+    text = _refused(RNN)
+    assert text.startswith("[device] runtime = 'tflm': ")
+    assert "no operator for the cell rnn" in text
+    assert '[space] cells = ["lstm"], ranks = false' in text
+    assert text.endswith('Every anchor of the space runs on: "c", "c_step".')
+    assert _problem(COUNTED, space=RNN | {"cells": ["lstm"], "ranks": False})
+    assert _problem(COUNTED, space=RNN, device={"runtime": "c"})
+
+
+def test_of_a_mixed_space_the_family_that_the_runtime_cannot_execute_is_named():
+    tcn = {"seed_network": {"widths": [6, 8], "kernel": 5}}
+    rnn = {"seed_network": RNN["seed_network"]}
+    text = _refused({"kind": ["tcn", "rnn"], "tcn": tcn, "rnn": rnn})
+    assert "a network of the rnn family: " in text
+    assert '[space.rnn] cells = ["lstm"], ranks = false' in text
+    assert _problem(COUNTED, space={"kind": ["rnn", "tcn"], "tcn": tcn}, device={"runtime": "c"})
+
+
+def test_of_a_network_that_the_runtime_lacks_the_counts_are_known():
+    problem = _problem(COUNTED, space=RNN | {"cells": ["lstm"], "ranks": False})
+    costs, reason = problem.known_costs(_gru((2, 24), 3))
+    # gates * (units * (channels + units) + units) + 2 biases more, then the dense layer
+    assert costs["params"] == 3 * (4 * (2 + 4)) + 4 * 4 + (4 * 3 + 3)
+    assert set(costs) == {"params", "macs"}
+    assert "no operator for the cell gru" in reason
+    assert problem.known_costs(problem.space.seed)[1] is None
+
+
+def _gru(shape, n_outputs):
+    b = SpecBuilder()
+    return b.finish(b.dense(b.last_step(b.recurrent(b.input(shape), "gru", 4)), n_outputs))
+
+
+def test_the_smallest_costs_of_a_mixed_space_are_the_smallest_of_its_families():
+    tcn = {"seed_network": {"widths": [6, 8], "kernel": 5}}
+    rnn = {"seed_network": {"hidden": 6}}
+    names = ("params", "macs", "peak_ram", "flash")
+
+    def smallest(space):
+        problem = _problem(COUNTED, space=space, device={"runtime": "c"})
+        return smallest_reachable(problem, names)
+
+    alone = [smallest({"kind": kind, **own}) for kind, own in (("tcn", tcn), ("rnn", rnn))]
+    expected = {name: min(found[name] for found in alone) for name in names}
+    assert smallest({"kind": ["tcn", "rnn"], "tcn": tcn, "rnn": rnn}) == expected
+    assert smallest({"kind": ["rnn", "tcn"], "tcn": tcn, "rnn": rnn}) == expected

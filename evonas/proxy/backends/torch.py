@@ -22,8 +22,9 @@ from torch.nn import functional
 
 from evonas.arch.ops import Dense
 from evonas.arch.spec import ArchSpec
+from evonas.proxy.augment import augmented
 from evonas.proxy.backends.backend import AbstractBackend, check_task
-from evonas.proxy.batches import DROPOUT, Indices, batches, generator, used_samples
+from evonas.proxy.batches import AUGMENT, DROPOUT, Indices, batches, generator, used_samples
 from evonas.proxy.build import Network, build, load_weights, read_weights
 from evonas.proxy.divergence import DivergenceWatch
 from evonas.proxy.losses import (
@@ -43,6 +44,9 @@ from evonas.tasks.splits import Splits
 BETAS = (0.9, 0.999)
 ADAM_EPS = 1e-8
 """AdamW's constants, as in torch.optim.AdamW."""
+
+CLIP_EPS = 1e-6
+"""As in torch.nn.utils.clip_grad_norm_: a gradient of 0 stays one."""
 
 CHUNK = 128
 """Samples that are evaluated at a time: their activations stay in a core's cache."""
@@ -106,13 +110,15 @@ class FlatAdamW:
     Args:
         model: Its parameters keep their memory format.
         weight_decay: Decoupled, times the rate.
+        clip: Largest norm of the whole gradient, as in torch.nn.utils.clip_grad_norm_; or None.
     """
 
-    def __init__(self, model: nn.Module, weight_decay: float) -> None:
+    def __init__(self, model: nn.Module, weight_decay: float, clip: float | None = None) -> None:
         parameters = sorted(model.parameters(), key=lambda p: p.dim() < 2)
         total = sum(p.numel() for p in parameters)
         self._n_decayed = sum(p.numel() for p in parameters if p.dim() > 1)
         self._decay = weight_decay
+        self._clip = clip
         self._weights, self._gradients = torch.empty(total), torch.zeros(total)
         self._mean, self._square = torch.zeros(total), torch.zeros(total)
         self._step = 0
@@ -132,6 +138,9 @@ class FlatAdamW:
     def step(self, rate: float) -> None:
         """Moves the weights by one step of that learning rate."""
         self._step += 1
+        if self._clip is not None:
+            norm = torch.linalg.vector_norm(self._gradients)
+            self._gradients.mul_((self._clip / (norm + CLIP_EPS)).clamp_(max=1))
         first, second = (1 - beta**self._step for beta in BETAS)
         if self._decay:
             self._weights[: self._n_decayed].mul_(1 - rate * self._decay)
@@ -167,16 +176,18 @@ def _train(
         y: (n,) targets of the whole training part, standardised.
         samples: Indices of those that are used.
         recipe: How to train.
-        seed: Of the order of samples and dropout.
+        seed: Of the order of samples, dropout and the changes of samples.
     """
-    optimiser = FlatAdamW(model, recipe.weight_decay)
+    optimiser = FlatAdamW(model, recipe.weight_decay, recipe.clip)
     watch = DivergenceWatch(recipe.steps_per_epoch(len(samples)))
+    rng = generator(seed, AUGMENT)
     rates = learning_rates(recipe, recipe.n_steps(len(samples))).tolist()
     steps = zip(rates, batches(samples, recipe, seed), strict=True)
     with _dropout(model, recipe.dropout, seed), torch.enable_grad():
         for step, (rate, batch) in enumerate(steps, 1):
             optimiser.zero_grad()
-            value = loss(model(torch.from_numpy(X[batch])), torch.from_numpy(y[batch]))
+            inputs = augmented(X[batch], recipe, rng)
+            value = loss(model(torch.from_numpy(inputs)), torch.from_numpy(y[batch]))
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step(rate)
             error = watch.verdict(value.item())
@@ -215,6 +226,7 @@ def _weighted_cross_entropy(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
+    """Keeps PyTorch on one thread meanwhile."""
     # Two threads on shared cores were measured 28-148 times slower, and would change the bits.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

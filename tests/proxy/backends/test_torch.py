@@ -243,6 +243,16 @@ def test_dropout_acts_on_the_inputs_of_the_last_dense_in_training_alone():
     torch.testing.assert_close(dropped[kept], whole[kept] / 0.75)
 
 
+@pytest.mark.parametrize("key", ["shift", "mask"])
+def test_samples_change_in_training_by_draws_that_follow_the_seed(tiny, classes, key):
+    def trained(share):
+        recipe = Recipe(steps=4, **{key: share})
+        return TorchBackend().fit(tiny((3, 12), 3), classes, recipe, 1, ERROR)[1]
+
+    assert same(trained(0.25), trained(0.25))
+    assert not same(trained(0.25), trained(None))
+
+
 def test_dropout_changes_the_training_and_its_draws_follow_the_seed(tiny, classes):
     def trained(dropout):
         recipe = Recipe(steps=4, dropout=dropout)
@@ -259,20 +269,23 @@ def test_a_data_fraction_trains_on_fewer_samples(tiny, classes):
     assert (result.epochs, result.steps) == (4, 8)  # 20 samples, 2 batches a pass
 
 
-def test_the_optimiser_equals_torchs_own(tiny, classes):
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_the_optimiser_equals_torchs_own(tiny, classes, clip):
     spec = tiny((3, 12), 3)
     mine, own = build(spec), build(spec)
     decayed = [p for p in own.parameters() if p.dim() > 1]
     rest = [p for p in own.parameters() if p.dim() <= 1]
     groups = [{"params": decayed}, {"params": rest, "weight_decay": 0.0}]
     reference = torch.optim.AdamW(groups, lr=0.01, weight_decay=0.1)
-    flat = FlatAdamW(mine, weight_decay=0.1)
+    flat = FlatAdamW(mine, 0.1, clip)
     x, y = torch.from_numpy(classes.train.X), torch.from_numpy(classes.train.y)
-    for _ in range(5):
+    for factor in (50.0, 1.0, 0.1, 1.0, 20.0):  # Adam alone would not notice a common factor
         reference.zero_grad()
         flat.zero_grad()
         for model in (own, mine):
-            torch.nn.functional.cross_entropy(model(x), y).backward()
+            (factor * torch.nn.functional.cross_entropy(model(x), y)).backward()
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(own.parameters(), clip)
         reference.step()
         flat.step(0.01)
 
