@@ -39,6 +39,7 @@ THIRD_PARTY = {
     "torch": {
         "proxy/build", "proxy/layers_meta", "proxy/layers_norm", "proxy/layers_recurrent",
         "proxy/cell_steps", "proxy/recurrence", "proxy/backends/torch", "study/study",
+        "quant/fake", "quant/finetune", "quant/fold_torch",
     },
     "joblib": {"study", "runner/dry_run"},
     "matplotlib": {"plots"},
