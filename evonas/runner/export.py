@@ -13,20 +13,18 @@ from evonas.errors import ConfigError
 from evonas.export import FORMATS
 from evonas.export.format import AbstractFormat, Artefact
 from evonas.proxy.backends import BACKENDS
-from evonas.quant.feed import answers, feed, natural
-from evonas.quant.network import Floats, QuantizedNetwork
-from evonas.quant.quantize import quantize
-from evonas.quant.reference import run
+from evonas.quant.int8 import Int8Settings, int8_network
+from evonas.quant.network import QuantizedNetwork
+from evonas.quant.score import int8_score, score_outputs
 from evonas.quant.softmax import append_softmax
 from evonas.runner.export_device import check_device, deployed_runtime
 from evonas.runner.export_folder import check_folder, write_folder
 from evonas.runner.export_record import export_record, file_metadata
 from evonas.runner.report_exports import record_export
 from evonas.runner.source import Source, find_source, study_source
+from evonas.study.loop import recipe_of
 from evonas.study.study import Study
 from evonas.study.trial import Trial
-from evonas.tasks.metrics import predictions
-from evonas.tasks.splits import Part
 from evonas.units import format_quantity
 
 Say = Callable[[str], None]
@@ -43,11 +41,13 @@ class ExportOptions:
         softmax: Whether the outputs are shares of the classes instead of logits.
         bare: Whether files say nothing of study, costs, labels and normalisation: they are a few
             hundred bytes smaller.
+        int8: When a network in int8 is calibrated otherwise, or fine-tuned.
     """
 
     offline_plan: bool = False
     softmax: bool = False
     bare: bool = False
+    int8: Int8Settings = Int8Settings()
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +87,18 @@ class Export:
         ]
         seen = " (trained on it too)" if metrics["trained_on"] else ""
         lines.append(f"validation {metrics['metric']}: {', '.join(values)}{seen}")
+        lines += self._quantised(metrics.get("quantised"), metrics["unit"])
         lines += [f"note: {note}" for note in self.notes]
         lines.append(f"written: {self.folder} (README.md there says how to feed the network)")
         return [*lines, f"next: evonas verify {quote(str(self.folder))}"]
+
+    def _quantised(self, how: Mapping[str, Any] | None, unit: str) -> list[str]:
+        if how is None or (how["ranges"] == "minmax" and not how["is_finetuned"]):
+            return []
+        plain = format_quantity(how["minmax"], unit)
+        tuned = ", then fine-tuned in int8" if how["is_finetuned"] else ""
+        note = f"; {how['note']}" if how["note"] else ""
+        return [f"int8 ranges by {how['ranges']}{tuned} (smallest and largest: {plain}){note}"]
 
     def _prediction(self, name: str) -> str:
         predicted = self.record["costs"].get("model_bytes")
@@ -180,10 +189,10 @@ def _export(
     runtime = deployed_runtime(source, formats, options.offline_plan)
     if runtime is not None:
         check_device(source, runtime)
-    network = None
+    network, how = None, None
     if any(chosen.is_int8 for chosen in formats.values()):
         say(f"quantising on {len(source.splits.train)} training samples")
-        network = _quantized(source, options.softmax)
+        network, how = _quantized(source, options)
     metadata = {} if options.bare else file_metadata(source, runtime)
     artefact = Artefact(
         source.spec,
@@ -195,7 +204,8 @@ def _export(
         options.softmax,
     )
     say("scoring on the validation part")
-    record = export_record(source, artefact, runtime, _scores(source, network))
+    validation = _scores(source, network) | ({"quantised": how} if how else {})
+    record = export_record(source, artefact, runtime, validation)
     part = source.splits.test if len(source.splits.test) else source.splits.val
     say(f"writing {output}")
     written = write_folder(output, record, artefact, formats, part)
@@ -203,28 +213,38 @@ def _export(
     return Export(output, written, notes)
 
 
-def _quantized(source: Source, softmax: bool) -> QuantizedNetwork:
-    splits = source.splits
-    network = quantize(source.spec, source.weights, splits.train.X, splits.normalisation)
-    return append_softmax(network) if softmax else network
+def _quantized(source: Source, options: ExportOptions) -> tuple[QuantizedNetwork, dict[str, Any]]:
+    """Returns the network in int8, and how it came about."""
+    loss = None if source.study is None else source.study.loss
+    network, report = int8_network(
+        source.spec,
+        source.weights,
+        source.splits,
+        source.metric,
+        options.int8,
+        recipe_of(source.config.final, loss),
+        source.config.study.seed,
+    )
+    how = {
+        "ranges": report.method,
+        "is_finetuned": report.is_finetuned,
+        "minmax": report.plain.metric,
+        "note": report.note,
+    }
+    return (append_softmax(network) if options.softmax else network), how
 
 
 def _scores(source: Source, network: QuantizedNetwork | None) -> dict[str, Any]:
     """Returns the metric on the validation part in floating point and in int8."""
-    part = source.splits.val
+    part, splits = source.splits.val, source.splits
     outputs = BACKENDS.get("torch")().predict(source.spec, source.weights, part.X)
     found: dict[str, Any] = {
         "metric": source.metric.name,
         "unit": source.metric.unit,
         "n": len(part),
         "trained_on": source.study is not None and source.config.final.fit_on == "train+validation",
-        "float": _score(source, part, outputs),
+        "float": score_outputs(outputs, part, splits, source.metric).metric,
     }
     if network is not None:
-        q = run(network, feed(network, natural(part.X, network.normalisation)))
-        found["int8"] = _score(source, part, answers(network, q))
+        found["int8"] = int8_score(network, part, splits, source.metric).metric
     return found
-
-
-def _score(source: Source, part: Part, outputs: Floats) -> float:
-    return source.metric(part.y, predictions(outputs, source.splits.is_regression))

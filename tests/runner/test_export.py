@@ -15,13 +15,17 @@ from evonas.config import StudyConfig
 from evonas.errors import ConfigError, DataError, SpecError, StoreError, UnsupportedOpError
 from evonas.export.tflite import tflite_bytes
 from evonas.proxy.backends.torch import TorchBackend
+from evonas.proxy.recipe import Recipe
 from evonas.proxy.weights import initial_weights
+from evonas.quant.int8 import Int8Settings
 from evonas.quant.stored import load_network, save_network
 from evonas.runner.export import ExportOptions, export_target, export_trial
 from evonas.runner.search import search
 from evonas.runner.verify import verify
 from evonas.study.evaluate import save_weights
 from evonas.study.study import Study
+from evonas.tasks.load import load_splits
+from evonas.tasks.metrics import METRICS
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("tflite_micro")
@@ -402,3 +406,40 @@ def test_a_target_without_weights_or_data_says_what_to_give(network, config, stu
     with pytest.raises(ConfigError, match="Did you mean 'tflite'"):
         export_target(spec, out, ("tflit",), config)
     assert not out.exists()
+
+
+@pytest.fixture
+def lopsided(network, config, tmp_path):
+    """Returns a trained network whose first channel, a hundred times larger, hides the others."""
+    target = network(lambda b, x: b.global_average_pool(b.relu(b.conv1d(x, 6, kernel=5))))
+    spec = evonas.ArchSpec.from_json((tmp_path / "spec.json").read_text())
+    task = config.task
+    splits = load_splits(task.kind, task.settings, task.validation, 0)
+    _, weights = TorchBackend().fit(spec, splits, Recipe(steps=150), 0, METRICS["error"])
+    weights["node1.weight"][0] *= 100
+    weights["node1.bias"][0] *= 100
+    weights["node4.weight"][:, 0] /= 100
+    save_weights(tmp_path / "weights.npz", weights)
+    return target
+
+
+def test_a_network_that_int8_makes_worse_is_fine_tuned_and_it_is_said(lopsided, config, tmp_path):
+    options = ExportOptions(int8=Int8Settings(learning_rate=0.01))
+
+    found = export_target(lopsided, tmp_path / "out", ("tflite",), config, options)
+
+    scores = found.record["validation"]
+    assert scores["float"] == 0
+    assert scores["quantised"]["minmax"] > 0.1
+    assert scores["quantised"]["is_finetuned"]
+    assert scores["int8"] < scores["quantised"]["minmax"]
+    assert ", then fine-tuned in int8 (smallest and largest: " in "\n".join(found.lines())
+    verified = verify(tmp_path / "out")
+    assert verified.is_equal
+    assert verified.values["float"] < 0.1  # weights.npz stays the float network
+
+
+def test_fine_tuning_can_be_left_out(lopsided, config, tmp_path):
+    options = ExportOptions(int8=Int8Settings(steps=0))
+    found = export_target(lopsided, tmp_path / "out", ("tflite",), config, options)
+    assert not found.record["validation"]["quantised"]["is_finetuned"]
