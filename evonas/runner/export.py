@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from evonas.config import StudyConfig
@@ -20,12 +19,12 @@ from evonas.quant.softmax import append_softmax
 from evonas.runner.export_device import check_device, deployed_runtime
 from evonas.runner.export_folder import check_folder, write_folder
 from evonas.runner.export_record import export_record, file_metadata
+from evonas.runner.export_result import Export
 from evonas.runner.report_exports import record_export
 from evonas.runner.source import Source, find_source, study_source
 from evonas.study.loop import recipe_of
 from evonas.study.study import Study
 from evonas.study.trial import Trial
-from evonas.units import format_quantity
 
 Say = Callable[[str], None]
 """Takes a line of progress."""
@@ -48,65 +47,6 @@ class ExportOptions:
     softmax: bool = False
     bare: bool = False
     int8: Int8Settings = Int8Settings()
-
-
-@dataclass(frozen=True, eq=False)
-class Export:
-    """What an export wrote.
-
-    Attributes:
-        folder: Where.
-        record: The content of export.json.
-        notes: What its user should know.
-    """
-
-    folder: Path
-    record: Mapping[str, Any]
-    notes: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Returns the record and the folder as JSON values."""
-        return {"folder": str(self.folder), **self.record, "notes": list(self.notes)}
-
-    def lines(self) -> list[str]:
-        """Returns what the command prints."""
-        record, lines = self.record, []
-        costs, metrics = record["costs"], record["validation"]
-        for name, n_bytes in record["files"].items():
-            lines.append(f"{name}: {format_quantity(n_bytes, 'byte')}{self._prediction(name)}")
-        if costs:
-            lines.append(
-                f"on {record['device']}, {record['runtime']}: "
-                f"{format_quantity(costs['peak_ram_bytes'], 'byte')} RAM, "
-                f"{format_quantity(costs['flash_bytes'], 'byte')} flash"
-            )
-        values = [
-            f"{kind} {format_quantity(metrics[kind], metrics['unit'])}"
-            for kind in ("int8", "float")
-            if kind in metrics
-        ]
-        seen = " (trained on it too)" if metrics["trained_on"] else ""
-        lines.append(f"validation {metrics['metric']}: {', '.join(values)}{seen}")
-        lines += self._quantised(metrics.get("quantised"), metrics["unit"])
-        lines += [f"note: {note}" for note in self.notes]
-        lines.append(f"written: {self.folder} (README.md there says how to feed the network)")
-        return [*lines, f"next: evonas verify {quote(str(self.folder))}"]
-
-    def _quantised(self, how: Mapping[str, Any] | None, unit: str) -> list[str]:
-        if how is None or (how["ranges"] == "minmax" and not how["is_finetuned"]):
-            return []
-        plain = format_quantity(how["minmax"], unit)
-        tuned = ", then fine-tuned in int8" if how["is_finetuned"] else ""
-        note = f"; {how['note']}" if how["note"] else ""
-        return [f"int8 ranges by {how['ranges']}{tuned} (smallest and largest: {plain}){note}"]
-
-    def _prediction(self, name: str) -> str:
-        predicted = self.record["costs"].get("model_bytes")
-        if name != "model.tflite" or predicted is None:
-            return ""
-        extra = self.record["metadata_bytes"]
-        more = f", and {format_quantity(extra, 'byte')} metadata" if extra else ""
-        return f" (predicted {format_quantity(predicted, 'byte')}{more})"
 
 
 def export_target(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from evonas.arch import SpecBuilder
-from evonas.errors import DataError
+from evonas.errors import ConfigError, DataError
 from evonas.export import FORMATS
 from evonas.export.format import Artefact
 from evonas.proxy.weights import initial_weights
@@ -95,3 +97,14 @@ def test_a_cut_file_is_one_line_that_names_it(chosen, make, natural_inputs, tmp_
 def test_a_file_that_is_gone_is_one_line(chosen, make, natural_inputs, tmp_path):
     with pytest.raises(DataError, match=chosen.file):
         chosen.compare(make(0), tmp_path, natural_inputs)
+
+
+def test_without_its_package_a_format_says_what_installs_it(chosen, make, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "flatbuffers", None)
+    for name in [name for name in sys.modules if name.startswith("evonas.export.tflite")]:
+        if name != "evonas.export.tflite_format":
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, "evonas.export.flatbuffer", raising=False)
+    with pytest.raises(ConfigError, match=r"pip install 'evonas\[(tflite|onnx)\]'"):
+        chosen.check(make(0).spec)

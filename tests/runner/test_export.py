@@ -13,7 +13,8 @@ import evonas
 from evonas.arch import SpecBuilder
 from evonas.config import StudyConfig
 from evonas.errors import ConfigError, DataError, SpecError, StoreError, UnsupportedOpError
-from evonas.export.tflite import tflite_bytes
+from evonas.export.format import Artefact
+from evonas.export.tflite_format import TFLiteFormat
 from evonas.proxy.backends.torch import TorchBackend
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.weights import initial_weights
@@ -167,7 +168,7 @@ def test_a_file_of_other_integers_is_not_verified_and_the_place_is_named(out):
     biases = network.ops[-1].biases + np.int32([0, 1 << 12, 0])
     last = dataclasses.replace(network.ops[-1], biases=biases)
     changed = dataclasses.replace(network, ops=(*network.ops[:-1], last))
-    (out / "model.tflite").write_bytes(tflite_bytes(changed))
+    TFLiteFormat().write(Artefact(spec, {}, changed.normalisation, changed), out)
 
     found = verify(out)
 
@@ -183,7 +184,7 @@ def test_integers_that_do_not_match_the_stored_vectors_are_not_verified(out):
     last = dataclasses.replace(network.ops[-1], biases=network.ops[-1].biases + (1 << 12))
     changed = dataclasses.replace(network, ops=(*network.ops[:-1], last))
     save_network(out / "int8.npz", changed)
-    (out / "model.tflite").write_bytes(tflite_bytes(changed))
+    TFLiteFormat().write(Artefact(spec, {}, changed.normalisation, changed), out)
 
     found = verify(out)
 
