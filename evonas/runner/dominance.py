@@ -49,12 +49,13 @@ def dominators(study: Study, yardstick: Trial) -> list[Dominator]:
         study: A study with a front.
         yardstick: The seed network or a reference, by its final values.
     """
-    if "error" not in yardstick.values:
+    judged_by = study.problem.judged_by
+    if judged_by not in yardstick.values:
         return []
-    names = compared_costs(study, yardstick)
+    most, names = yardstick.values[judged_by], compared_costs(study, yardstick)
     found = []
     for trial in study.front():
-        if trial.digest == yardstick.digest or trial.values["error"] > yardstick.values["error"]:
+        if trial.digest == yardstick.digest or trial.values[judged_by] > most:
             continue
         ratios = {name: yardstick.values[name] / trial.values[name] for name in names}
         found.append(Dominator(trial, ratios))
@@ -78,11 +79,12 @@ def dominance_line(study: Study, yardstick: Trial) -> str:
         return "no network on the front is smaller in two costs at an equal or better validation"
     best = found[0]
     parts = [_times(name, ratio) for name, ratio in best.ratios.items() if ratio != 1]
-    errors = [show(study, "error", t.values["error"]) for t in (best.trial, yardstick)]
+    judged_by = study.problem.judged_by
+    errors = [show(study, judged_by, t.values[judged_by]) for t in (best.trial, yardstick)]
     others = ", ".join(str(each.trial.number) for each in found[1:])
     return (
         f"dominated by trial {best.trial.number}: {', '.join(parts)}, validation "
-        f"{readable(study.problem.metric.name)} {errors[0]} against {errors[1]}"
+        f"{readable(study.problem.title(judged_by))} {errors[0]} against {errors[1]}"
         + (f"; also by {others}" if others else "")
     )
 

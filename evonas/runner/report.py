@@ -134,12 +134,14 @@ def _recommendation(study: Study, trial: Trial) -> list[str]:
     rows = []
     for name in names:
         here, there = trial.values[name], seed.values[name]
-        ratio = _ratio(there / here) if name != "error" and here > 0 else ""
+        is_cost = name not in study.problem.trained_names
+        ratio = _ratio(there / here) if is_cost and here > 0 else ""
         rows.append([title(study, name), show(study, name, here), show(study, name, there), ratio])
-    tests = [metric_on_test(trial), metric_on_test(seed)]
-    if None not in tests:
-        name = f"test {readable(study.problem.metric.name)}"
-        rows.append([name, *(show(study, "error", value) for value in tests), ""])
+    for name in study.problem.trained_names:
+        tests = [metric_on_test(network, name) for network in (trial, seed)]
+        if None not in tests:
+            test = f"test {readable(study.problem.title(name))}"
+            rows.append([test, *(show(study, name, value) for value in tests), ""])
     titles = ["value", f"trial {trial.number}", "seed network", "seed / trial"]
     shares = [f"- {line}" for line in share_of_device(study, trial)]
     return ["", *lines, "", *table(titles, rows), "", *shares]
