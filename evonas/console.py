@@ -22,6 +22,9 @@ from evonas.study.study import Study
 from evonas.study.trial import Trial
 from evonas.units import format_duration
 
+COUNTS = ("params", "macs")
+"""Costs of which there are fewer, not less."""
+
 PLAIN_INTERVAL_S = 10.0
 """Seconds between progress lines where standard error is no terminal."""
 
@@ -210,11 +213,14 @@ def _no_worse_than_seed(study: Study, front: list[Trial], seed: Trial) -> list[s
     if not good:
         return []
     trial = min(good, key=lambda t: t.values[cost])
-    times = most / trial.values[cost]
-    fewer = seed.values["params"] / trial.values["params"]
+    gains = {name: seed.values[name] / trial.values[name] for name in (cost, "params")}
+    words = [
+        f"{gain:.1f} times {'fewer' if name in COUNTS else 'less'} {readable(name)}"
+        for name, gain in gains.items()
+    ]
     return [
         f"no worse than the seed network: trial {trial.number}: {_values(study, trial)} "
-        f"({times:.1f} times less {readable(cost)}, {fewer:.1f} times fewer params)"
+        f"({', '.join(words)})"
     ]
 
 

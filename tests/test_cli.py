@@ -165,6 +165,25 @@ def test_only_a_cheaper_network_is_said_to_be_no_worse_than_the_seed(study):
         assert any("no worse than the seed" in line for line in closing_lines(found)) == is_said
 
 
+def test_what_the_seed_network_has_more_of_is_said_once(study):
+    from dataclasses import replace
+
+    from evonas.console import closing_lines
+    from evonas.objectives import OBJECTIVES
+    from evonas.study.study import Study
+
+    class Front(Study):
+        def front(self):
+            seed = self.seed_trial()
+            return [replace(seed, number=99, values={**seed.values, "params": 1.0})]
+
+    found = Front.load(study[0])
+    objectives = tuple(OBJECTIVES.get(name) for name in ("error", "params", "latency"))
+    found.problem = replace(found.problem, objectives=objectives)
+    (line,) = [line for line in closing_lines(found) if "no worse than the seed" in line]
+    assert line.endswith(f"({found.seed_trial().values['params']:.1f} times fewer params)")
+
+
 def test_an_interrupt_before_there_is_a_study_names_none_to_resume(config, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt

@@ -74,18 +74,20 @@ def compared_costs(study: Study, yardstick: Trial) -> list[str]:
 
 def dominance_line(study: Study, yardstick: Trial) -> str:
     """Returns one line: which network dominates a yardstick by how much, and how many more do."""
-    found = dominators(study, yardstick)
+    judged_by = study.problem.judged_by
+    found, metric = dominators(study, yardstick), readable(study.problem.title(judged_by))
     if not found:
-        return "no network on the front is smaller in two costs at an equal or better validation"
+        return (
+            "no network on the front is smaller in two costs at an equal or better validation "
+            f"{metric}"
+        )
     best = found[0]
     parts = [_times(name, ratio) for name, ratio in best.ratios.items() if ratio != 1]
-    judged_by = study.problem.judged_by
     errors = [show(study, judged_by, t.values[judged_by]) for t in (best.trial, yardstick)]
     others = ", ".join(str(each.trial.number) for each in found[1:])
     return (
         f"dominated by trial {best.trial.number}: {', '.join(parts)}, validation "
-        f"{readable(study.problem.title(judged_by))} {errors[0]} against {errors[1]}"
-        + (f"; also by {others}" if others else "")
+        f"{metric} {errors[0]} against {errors[1]}" + (f"; also by {others}" if others else "")
     )
 
 

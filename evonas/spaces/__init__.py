@@ -22,4 +22,8 @@ _PUBLIC = {"MetaKernelSpace": "metakernel", "RNNSpace": "rnn", "TCNSpace": "tcn"
 def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
         return SPACES.get(_PUBLIC[name])
+    if name == "MixedSpace":
+        from evonas.spaces.mixed import MixedSpace
+
+        return MixedSpace
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

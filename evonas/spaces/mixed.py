@@ -26,7 +26,8 @@ class MixedSpace(AbstractSpace):
 
     Behind the gene "family" stand the genes of every family, named "tcn.block0.exists" and so on;
     those of the other families have no effect. A network that several families hold belongs to the
-    first of them: so one network has one genome.
+    first of them, one of which a family holds only an equal in function (a plain convolution as a
+    meta-kernel of one kernel) to the first that holds it as it is: so one network has one genome.
 
     Args:
         families: Name -> space, in the order of the gene's choices; all of the same input and
@@ -74,7 +75,7 @@ class MixedSpace(AbstractSpace):
 
     def encode(self, spec: ArchSpec) -> Genome:
         """Returns the canonical genome of a network, in the first family that holds it."""
-        reasons = []
+        reasons, equals = [], []
         for number, (name, space) in enumerate(self.families.items()):
             try:
                 found = space.encode(spec)
@@ -84,7 +85,11 @@ class MixedSpace(AbstractSpace):
             genome = np.zeros(self.genes.n_var, dtype=np.int64)
             genome[0] = number
             genome[self._slices[name]] = found
-            return genome
+            if space.decode(found) == spec:
+                return genome
+            equals.append(genome)
+        if equals:
+            return equals[0]
         raise SpecError(f"The spec lies outside every family. {' '.join(reasons)}")
 
     def anchors(self) -> npt.NDArray[np.int64]:

@@ -15,7 +15,7 @@ class Progress:
         done: Trained candidates, or trainings done.
         share: Share of the phase's budget that is spent, 0..1.
         feasible: Trials within all limits so far.
-        infeasible: Trials beyond a limit so far; never trained.
+        infeasible: Trials beyond a limit or not executable so far; never trained.
         failed: Trials whose training failed.
         hypervolume: Normalised, of the trials told so far; None before the first are.
         best_metric: Best metric so far, or None.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,8 @@ from evonas.config import StudyConfig, validate_table
 from evonas.console import closing_lines
 from evonas.cost import cost_report
 from evonas.errors import ConfigError
-from evonas.pareto import normalised_hypervolume
 from evonas.plots.front import front_data
-from evonas.runner.dominance import Dominator, dominators
+from evonas.runner.dominance import compared_costs, dominance_line, dominators
 from evonas.runner.families import family_shares
 from evonas.runner.outputs import summarise
 from evonas.runner.report import write_report
@@ -85,22 +85,31 @@ def test_both_families_are_tried_and_told_apart_in_every_file(study, summary):
     assert found == {"tcn": tried.count("tcn"), "rnn": tried.count("rnn")}
 
 
-def test_a_family_owns_what_the_front_loses_without_it(study, summary):
-    front = study.front()
-    families = [study.problem.space.family(t.spec) for t in front]
-    F = study.problem.columns([t.values for t in front])
-    whole = normalised_hypervolume(F, study.box)
-    assert set(families) == {"tcn", "rnn"}
+def test_a_family_owns_what_the_front_loses_without_it(study, monkeypatch):
+    seed = study.problem.costs(study.problem.space.seed)
+    of = {study.problem.space.family(t.spec): t for t in study.trials()}
+    good = {"error": 0.1, "latency": seed["latency"] / 2, "peak_ram": seed["peak_ram"] / 1.1}
+    cheap = {"error": 0.3, "latency": seed["latency"] / 4, "peak_ram": seed["peak_ram"] / 1.2}
+    front = [replace(of["tcn"], values=good), replace(of["rnn"], values=cheap)]
+    monkeypatch.setattr(study, "front", lambda: front)
+
+    tcn, rnn = family_shares(study)
+
+    better = 1 - study.box.normalise(study.problem.columns([good, cheap]))  # edges of two boxes
+    a, b = better.prod(axis=1)
+    overlap = better.min(axis=0).prod()
+    assert 0 < overlap < min(a, b)
+    assert (tcn.name, tcn.networks, rnn.name, rnn.networks) == ("tcn", 1, "rnn", 1)
+    assert tcn.hypervolume == pytest.approx((a - overlap) / (a + b - overlap))
+    assert rnn.hypervolume == pytest.approx((b - overlap) / (a + b - overlap))
+    assert rnn.ranges["latency"] == (seed["latency"] / 4, seed["latency"] / 4)
+
+
+def test_the_summary_holds_every_family_s_share(study, summary):
     for share in family_shares(study):
-        own = np.array([name == share.name for name in families])
-        rest = normalised_hypervolume(F[~own], study.box)
-        assert share.networks == own.sum() == summary["families"][share.name]["networks"]
-        assert share.hypervolume == pytest.approx((whole - rest) / whole)
-        if share.networks:
-            latencies = [t.values["latency"] for t, mine in zip(front, own, strict=True) if mine]
-            assert share.ranges["latency"] == (min(latencies), max(latencies))
-            ends = summary["families"][share.name]["ranges"]["latency"]
-            assert ends == [min(latencies), max(latencies)]
+        found = summary["families"][share.name]
+        assert (found["networks"], found["hypervolume"]) == (share.networks, share.hypervolume)
+        assert found["ranges"] == {name: list(ends) for name, ends in share.ranges.items()}
 
 
 def test_report_console_and_figure_name_the_families(study):
@@ -170,26 +179,34 @@ def test_references_stand_in_summary_report_and_figure(study, summary):
         assert any(line.startswith(f"{name}, trained alike: ") for line in lines)
 
 
-def test_who_dominates_is_smaller_in_two_costs_and_errs_no_more(study):
-    yardsticks = [study.seed_trial(), *study.reference_trials().values()]
-    assert any(dominators(study, trial) for trial in yardsticks)
-    for trial in yardsticks:
-        found = dominators(study, trial)
-        for each in study.front():
-            smaller = sum(
-                each.values[n] < trial.values[n] for n in ("latency", "peak_ram", "params")
-            )
-            no_worse = each.values["error"] <= trial.values["error"]
-            assert (each.number in {d.trial.number for d in found}) == (smaller >= 2 and no_worse)
-        for each in found:
-            assert each.ratios["params"] == trial.values["params"] / each.trial.values["params"]
+def test_who_dominates_is_smaller_in_two_costs_and_errs_no_more(study, monkeypatch):
+    def network(number, error, latency, peak_ram, params):
+        values = {"error": error, "latency": latency, "peak_ram": peak_ram, "params": params}
+        return replace(study.trials()[number], values=values)
 
+    front = [
+        network(1, 0.2, 1e-3, 900, 500),  # smaller in all three, as good
+        network(2, 0.1, 1e-3, 2000, 250),  # smaller in two, by more, and larger in one
+        network(3, 0.1, 4e-3, 2000, 250),  # smaller in one alone
+        network(4, 0.21, 1e-4, 100, 10),  # errs more
+    ]
+    monkeypatch.setattr(study, "front", lambda: front)
+    yardstick = network(0, 0.2, 2e-3, 1000, 1000)
 
-def test_a_larger_network_in_one_cost_dominates_in_the_others(study):
-    trial = study.front()[0]
-    each = Dominator(trial, {"latency": 0.5, "peak_ram": 2.0, "params": 8.0})
-    assert each.smaller == {"peak_ram": 2.0, "params": 8.0}
-    assert each.to_dict() == {"trial": trial.number, "ratios": each.ratios}
+    found = dominators(study, yardstick)
+
+    assert [d.to_dict() for d in found] == [
+        {"trial": 1, "ratios": {"latency": 2.0, "peak_ram": 1000 / 900, "params": 2.0}},
+        {"trial": 2, "ratios": {"latency": 2.0, "peak_ram": 0.5, "params": 4.0}},
+    ]
+    assert dominance_line(study, yardstick) == (
+        "dominated by trial 1: 2× less latency, 1.11× less peak RAM, 2× fewer params, validation "
+        "error 20.0 % against 20.0 %; also by 2"
+    )
+    monkeypatch.setattr(study, "front", lambda: front[1:2])
+    assert "2× less latency, 2× more peak RAM, 4× fewer" in dominance_line(study, yardstick)
+    monkeypatch.setattr(study, "front", lambda: front[2:])
+    assert dominance_line(study, yardstick).startswith("no network on the front is smaller")
 
 
 def test_a_reference_can_join_a_finished_study_and_keeps_its_place(study, tmp_path):
@@ -210,6 +227,29 @@ def test_a_reference_can_join_a_finished_study_and_keeps_its_place(study, tmp_pa
     assert [t.number for t in after.front()] == [t.number for t in study.front()]
 
 
+def test_references_that_an_interruption_left_out_are_trained_as_they_would_have_been(
+    study, tmp_path
+):
+    copy = tmp_path / "copy"
+    shutil.copytree(study.directory, copy)
+    store = Store.open(copy / "study.db")
+    last = reference_numbers(study)[REFERENCES[1]]
+    store._db.execute("DELETE FROM evaluations WHERE trial = ?", (last,))
+    store._db.commit()
+    store.close()
+    after = Study.load(copy)
+    with after.working() as data:
+        final.finish(after, data)
+    known, made = (
+        [
+            (e.stage, e.seed, e.metric, e.loss)
+            for e in s.reference_trials()[REFERENCES[1]].evaluations
+        ]
+        for s in (study, after)
+    )
+    assert made == known
+
+
 def test_what_the_runtime_cannot_execute_is_trained_and_listed_with_its_reason(tmp_path):
     study = without_outputs(config(tmp_path, "tflm", references=["gru_google12"]))
     (trial,) = study.reference_trials().values()
@@ -221,8 +261,7 @@ def test_what_the_runtime_cannot_execute_is_trained_and_listed_with_its_reason(t
     assert np.isnan(front_data(study).reference_points[0, 1:]).all()
     report = write_report(study).read_text(encoding="utf-8")
     assert "gru_google12 (not executable here: " in " ".join(report.split())
-    for each in dominators(study, trial):
-        assert set(each.ratios) == {"params", "macs"}
+    assert compared_costs(study, trial) == ["params", "macs"]
 
 
 def test_a_reference_beyond_a_limit_says_so_and_is_trained(study, tmp_path):

@@ -75,6 +75,17 @@ def test_a_network_of_two_families_belongs_to_the_first():
     np.testing.assert_array_equal(mixed.encode(mixed.decode(canonical)), canonical)
 
 
+def test_a_plain_convolution_stays_in_its_family_beside_one_that_has_its_equal():
+    kernels = {"seed_network": {"widths": [4], "stem": 8}}
+    families = {"metakernel": kernels, "tcn": {"seed_network": {"widths": [4], "kernel": 1}}}
+    mixed = MixedSpace.from_settings(families, SHAPE, N_OUTPUTS)
+    spec = mixed.families["tcn"].seed
+
+    assert mixed.families["metakernel"].encode(spec).shape  # holds it as a meta-kernel of one tap
+    assert mixed.family(spec) == "tcn"
+    assert mixed.decode(mixed.encode(spec)) == spec
+
+
 def test_anchors_come_from_every_family_in_turn_the_first_one_s_seed_foremost(space):
     anchors = space.anchors()
     specs = [space.decode(row) for row in anchors]
