@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from evonas.config import StudyConfig
     from evonas.cost import CostReport
     from evonas.cost.profile import profile
+    from evonas.runner.export import export_trial
     from evonas.runner.search import resume, search
+    from evonas.runner.verify import verify
     from evonas.study.study import Study
     from evonas.study.trial import Trial
 
@@ -26,9 +28,11 @@ _PUBLIC = {
     "Study": "evonas.study.study",
     "StudyConfig": "evonas.config",
     "Trial": "evonas.study.trial",
+    "export_trial": "evonas.runner.export",
     "profile": "evonas.cost.profile",
     "resume": "evonas.runner.search",
     "search": "evonas.runner.search",
+    "verify": "evonas.runner.verify",
 }
 _PACKAGES = ("devices", "objectives", "references", "searchers", "spaces", "tasks")
 
@@ -40,9 +44,11 @@ __all__ = [
     "StudyConfig",
     "Trial",
     "__version__",
+    "export_trial",
     "profile",
     "resume",
     "search",
+    "verify",
 ]
 
 

@@ -161,6 +161,68 @@ def train(
         typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
 
 
+@app.command("export")
+def export_network(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="DIR:TRIAL, DIR:recommended, or a spec.json with weights.npz beside it."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")],
+    formats: Annotated[
+        str, typer.Option("--format", help="One or several of evonas list formats: tflite,onnx.")
+    ] = "tflite",
+    config: Annotated[
+        Path | None, typer.Option(help="Of a spec.json: the config with its task and device.")
+    ] = None,
+    offline_plan: Annotated[
+        bool, typer.Option("--offline-plan", help="Embed a memory plan in the .tflite.")
+    ] = False,
+    softmax: Annotated[
+        bool, typer.Option("--softmax", help="Shares of the classes as outputs, not logits.")
+    ] = False,
+    max_drop: Annotated[
+        float, typer.Option(help="By how much int8 may err more before it is fine-tuned.")
+    ] = 0.01,
+    finetune_steps: Annotated[
+        int, typer.Option(help="Optimiser steps of that fine-tuning; 0 for none.")
+    ] = 300,
+    bare: Annotated[
+        bool, typer.Option("--bare", help="No metadata in the files: a few hundred bytes less.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write a trained network as files to deploy."""
+    with _door():
+        from evonas.config import StudyConfig
+        from evonas.quant.int8 import Int8Settings
+        from evonas.runner.export import ExportOptions, export_target
+
+        names = [name.strip() for name in formats.split(",") if name.strip()]
+        task = None if config is None else StudyConfig.from_toml(config)
+        int8 = Int8Settings(max_drop=max_drop, steps=finetune_steps)
+        options = ExportOptions(offline_plan, softmax, bare, int8)
+        found = export_target(target, output, names, task, options, _say)
+        typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
+
+
+@app.command()
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="What evonas export wrote.")],
+    samples: Annotated[int, typer.Option(help="At most so many of the test part.")] = 1000,
+    as_json: AsJson = False,
+) -> None:
+    """Run an export's files and compare every output; exit code 1 where one differs."""
+    with _door():
+        from evonas.runner.verify import verify as run
+
+        found = run(folder, samples)
+        typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
+    if not found.is_equal:
+        raise typer.Exit(1)
+
+
 @app.command()
 def init(
     data: Annotated[
@@ -179,7 +241,9 @@ def init(
 def list_names(
     what: Annotated[
         str,
-        typer.Argument(help="spaces, tasks, devices, objectives, searchers or references."),
+        typer.Argument(
+            help="spaces, tasks, devices, objectives, searchers, formats or references."
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -282,6 +346,10 @@ def calibrate_device(
             typer.echo(json.dumps(runner.calibration_dict(found, output)))
         else:
             typer.echo("\n".join(runner.calibration_lines(found, output)))
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def _print_closing(study: Any, as_json: bool) -> None:

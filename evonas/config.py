@@ -199,6 +199,18 @@ class FinalTable(TrainingTable):
         return self
 
 
+class Int8Table(Table):
+    """[int8]: how trained networks are quantised, for int8_error and for an export.
+
+    evonas.quant.int8 says what each key means.
+    """
+
+    max_drop: Annotated[float, Field(ge=0)] = 0.01
+    steps: Annotated[int, Field(ge=0)] = 300
+    learning_rate: PositiveFloat = 3e-3
+    samples: PositiveInt = 512
+
+
 class StudyConfig(Table):
     """A whole study."""
 
@@ -209,6 +221,7 @@ class StudyConfig(Table):
     search: SearchTable = SearchTable()
     proxy: ProxyTable = ProxyTable()
     final: FinalTable = FinalTable()
+    int8: Int8Table = Int8Table()
 
     @property
     def directory(self) -> Path:
@@ -224,8 +237,14 @@ class StudyConfig(Table):
         for key in ("name", "dir"):
             data["study"].pop(key, None)
         data["final"].pop("references")  # trained beside the front, which they do not change
+        if self.int8 == Int8Table() or "int8_error" not in self._measured:
+            data.pop("int8")  # it changes nothing, or exports alone
         text = json.dumps(data, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def _measured(self) -> set[str]:
+        return {*self.search.objectives, *self.search.limits}
 
     @classmethod
     def from_toml(cls, path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:

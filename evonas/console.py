@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from shlex import quote
 from typing import Any
 
+from evonas.cost.runtimes import load_runtime
+from evonas.export import FORMATS
 from evonas.plots.axes import readable
 from evonas.runner.dominance import dominance_line, flaw_text
 from evonas.runner.families import family, family_sentence
@@ -126,10 +128,19 @@ def closing_lines(study: Study) -> list[str]:
     lines += [_hypervolume(study, summary)]
     folder = study.directory
     if front:
-        target, config = quote(f"{folder}:recommended"), quote(f"{folder}/config.toml")
-        lines += [f"next: evonas train {target} --config {config}"]
+        lines += [f"next: {_next(study)}"]
     lines += [f"figures and report: {folder}/report.md"]
     return lines
+
+
+def _next(study: Study) -> str:
+    """Returns the command that follows a search: export, or training where nothing was trained."""
+    target, config = (quote(f"{study.directory}{end}") for end in (":recommended", "/config.toml"))
+    if not study.problem.needs_training:
+        return f"evonas train {target} --config {config}"
+    reads = load_runtime(study.problem.runtime).export_format
+    form = reads if reads in FORMATS else "onnx"
+    return f"evonas export {target} --format {form} -o out/"
 
 
 def _front_line(study: Study, summary: dict[str, Any], n_front: int) -> str:
@@ -154,13 +165,13 @@ def front_table(study: Study, front: list[Trial]) -> list[str]:
     names = [objective.name for objective in study.problem.objectives]
     names += [name for name in ("model_bytes", "params") if name not in names]
     titles = [_title(study, name) for name in names]
-    has_test = study.problem.needs_training and len(study.splits.test) > 0
-    tail = ["test " + _title(study, "error")] if has_test else []
+    tested = study.problem.trained_names if len(study.splits.test) else ()
+    tail = [f"test {_title(study, name)}" for name in tested]
     tail += ["family"] if family_names(study.problem.space) else []
     rows = [["#", *titles, *tail]]
     for trial in front:
         cells = [show(study, name, trial.values.get(name)) for name in names]
-        tail = [show(study, "error", metric_on_test(trial))] if has_test else []
+        tail = [show(study, name, metric_on_test(trial, name)) for name in tested]
         tail += [found] if (found := family(study, trial)) is not None else []
         rows.append([str(trial.number), *cells, *tail])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -168,7 +179,7 @@ def front_table(study: Study, front: list[Trial]) -> list[str]:
 
 
 def _title(study: Study, name: str) -> str:
-    return readable(study.problem.metric.name if name == "error" else name)
+    return readable(study.problem.title(name))
 
 
 def _values(study: Study, trial: Trial) -> str:
@@ -176,8 +187,10 @@ def _values(study: Study, trial: Trial) -> str:
     parts = [f"{_title(study, name)} {show(study, name, trial.values[name])}" for name in names]
     if "params" in trial.values and "params" not in names:
         parts.append(f"{trial.values['params']:.0f} params")
-    test = metric_on_test(trial)
-    parts += [] if test is None else [f"test {_title(study, 'error')} {show(study, 'error', test)}"]
+    for name in study.problem.trained_names:
+        test = metric_on_test(trial, name)
+        if test is not None:
+            parts.append(f"test {_title(study, name)} {show(study, name, test)}")
     return ", ".join(parts)
 
 
@@ -192,10 +205,11 @@ def _recommendation(study: Study) -> str:
 def _no_worse_than_seed(study: Study, front: list[Trial], seed: Trial) -> list[str]:
     """Returns a line on the cheapest network that is cheaper than the seed and errs no more."""
     cost = next((o.name for o in study.problem.objectives if not o.needs_training), "params")
-    if "error" not in seed.values:
+    judged_by = study.problem.judged_by
+    if judged_by not in seed.values:
         return []
-    goal, most = seed.values["error"], seed.values[cost]
-    good = [t for t in front if t.values["error"] <= goal and t.values[cost] < most]
+    goal, most = seed.values[judged_by], seed.values[cost]
+    good = [t for t in front if t.values[judged_by] <= goal and t.values[cost] < most]
     if not good:
         return []
     trial = min(good, key=lambda t: t.values[cost])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from evonas.config import StudyConfig, validate_table
+from evonas.config import Int8Table, StudyConfig, validate_table
 from evonas.errors import ConfigError
+from evonas.quant.int8 import Int8Settings
 
 MINIMAL = {"task": {"kind": "synthetic"}}
 DIGEST_OF_MINIMAL = "a0eeabe46646c93d7754220b7ff95a5cdbf351ec3a5bc2b028b79ae11d406957"
@@ -118,6 +121,21 @@ def test_references_and_spaces_of_one_kind_leave_the_digest_of_older_configs_as_
     assert config.fixed_digest == DIGEST_OF_MINIMAL
     assert config.with_overrides(['final.references=["ecgtcn"]']).fixed_digest == DIGEST_OF_MINIMAL
     assert config.with_overrides(["final.steps=7"]).fixed_digest != DIGEST_OF_MINIMAL
+
+
+def test_the_int8_table_is_fixed_only_where_the_search_measures_in_int8():
+    plain = validate_table(StudyConfig, MINIMAL, "x")
+    measured = plain.with_overrides(['search.objectives=["int8_error", "params"]'])
+    limited = plain.with_overrides(["search.limits.int8_error=0.1"])
+
+    def changes(config):
+        return config.with_overrides(["int8.max_drop=0.02"]).fixed_digest != config.fixed_digest
+
+    assert (changes(plain), changes(measured), changes(limited)) == (False, True, True)
+
+
+def test_the_int8_tables_defaults_are_those_of_the_quantiser():
+    assert Int8Table().model_dump() == dataclasses.asdict(Int8Settings())
 
 
 def test_a_space_of_several_kinds_reads_back_as_itself(tmp_path):

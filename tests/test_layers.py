@@ -16,10 +16,10 @@ LAYER = {
     "atomic": 0, "config": 0.7,
     "arch": 1, "pareto": 1, "searchers": 1,
     "spaces": 2, "references": 2, "devices": 2, "tasks": 2,
-    "cost": 3, "proxy": 3,
+    "cost": 3, "proxy": 3, "quant": 3.5,
     "objectives": 4,
     "study": 5,
-    "analysis": 6, "plots": 6,
+    "analysis": 6, "plots": 6, "export": 6,
     "runner": 7,
     "console": 8, "cli": 8, "__main__": 9, "__init__": 9,
 }  # fmt: skip
@@ -39,14 +39,19 @@ THIRD_PARTY = {
     "torch": {
         "proxy/build", "proxy/layers_meta", "proxy/layers_norm", "proxy/layers_recurrent",
         "proxy/cell_steps", "proxy/recurrence", "proxy/backends/torch", "study/study",
+        "quant/fake", "quant/finetune", "quant/fold_torch",
     },
     "joblib": {"study", "runner/dry_run"},
     "matplotlib": {"plots"},
+    "flatbuffers": {"export/flatbuffer"},
+    "tflite_micro": {"export/tflm"},
+    "onnx": {"export/onnx_graph"},
+    "onnxruntime": {"export/onnx"},
     "typer": {"cli"},
     "rich": {"console"},
     "numpy": {
         "pareto", "searchers", "spaces", "tasks", "proxy", "quant", "study", "analysis", "plots",
-        "runner", "cost/calibrate",
+        "export", "runner", "cost/calibrate",
     },
 }  # fmt: skip
 

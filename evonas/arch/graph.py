@@ -25,6 +25,8 @@ Kind = Literal[
     "pad",
     "relu",
     "reshape",
+    "axes",
+    "softmax",
     "strided_slice",
 ]
 
@@ -38,10 +40,13 @@ class LoweredTensor:
     Attributes:
         index: Its place in the graph's tensors: the input first, then in order of execution.
         shape: (height, width, channels) or (features,).
+        is_sequence: Whether TFLite holds it with three axes (batch, time, channels), as its LSTM
+            reads and writes; all others have four.
     """
 
     index: int
     shape: Shape
+    is_sequence: bool = False
 
     @property
     def n_bytes(self) -> int:
@@ -56,7 +61,8 @@ class LoweredOp:
     Attributes:
         kind: What it does; "depthwise" is a convolution with one input channel a group, "recurrent"
             a cell of evonas.arch.cells other than TFLite's LSTM, "stack" makes neighbouring
-            positions channels of one.
+            positions channels of one, "axes" copies a tensor between three and four axes; "softmax"
+            is none that a spec has: an export appends it.
         inputs: Indices of the tensors that it reads.
         output: Index of the tensor that it writes.
         node: Index of the spec's node that it stems from.

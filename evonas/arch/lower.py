@@ -20,8 +20,11 @@ between a spec and its lowered graph:
 - A recurrent layer other than an LSTM of full rank has no operator in TFLite: only generated C
   executes it. Where the last step alone is read, it writes the last state and no sequence.
 - An LSTM is one fused UNIDIRECTIONAL_SEQUENCE_LSTM from the whole sequence to the whole sequence,
-  with one bias a gate and unit. It has three axes where convolutions have four; the RESHAPE that a
-  file may need between them is not counted.
+  with one bias a gate and unit. It reads and writes three axes, (batch, time, channels), where
+  convolutions, poolings and scales take four alone: between them stands a RESHAPE, "axes", whose
+  output is a tensor of its own, into which TFLite Micro copies. None is needed where an input or
+  stacked frames are read by LSTMs alone, behind an LSTM that an LSTM reads, or before a flattening,
+  a last step or a dense layer, which take either.
 
 evonas.arch.graph holds what comes out.
 """
@@ -35,7 +38,8 @@ from typing import Any
 
 from evonas.arch.builder import same_padding
 from evonas.arch.cells import recurrent_counts
-from evonas.arch.graph import NO_PADS, Kind, LoweredGraph, LoweredOp, LoweredTensor
+from evonas.arch.graph import NO_PADS, Kind, LoweredGraph
+from evonas.arch.lowering import Lowering
 from evonas.arch.ops import (
     LSTM,
     Activation,
@@ -58,7 +62,6 @@ from evonas.arch.ops import (
 from evonas.arch.spec import ArchSpec
 from evonas.errors import UnsupportedOpError
 
-FUSES_ACTIVATION = ("conv", "depthwise", "dense", "scale", "add", "average_pool", "max_pool")
 FOLDS_BATCH_NORM = (Conv, Dense)
 
 
@@ -69,57 +72,13 @@ def lower(spec: ArchSpec) -> LoweredGraph:
     Raises:
         UnsupportedOpError: The spec holds an operator that has no lowering.
     """
-    state = _Lowering(spec)
+    state = Lowering(spec)
     for index, node in enumerate(spec.nodes):
         handler = LOWERINGS.get(type(node.op))
         if handler is None:
             raise UnsupportedOpError(f"Node {index}: no lowering for {type(node.op).__name__}.")
         state.values.append(handler(state, index, node.op))
     return LoweredGraph(tuple(state.tensors), tuple(state.ops), state.values[-1])
-
-
-class _Lowering:
-    """The graph while it grows.
-
-    Attributes:
-        values: For every node so far the tensor that holds its value.
-        producers: For every tensor the index of the operator that writes it; None for the input.
-    """
-
-    def __init__(self, spec: ArchSpec) -> None:
-        self.spec = spec
-        self.tensors: list[LoweredTensor] = []
-        self.ops: list[LoweredOp] = []
-        self.values: list[int] = []
-        self.producers: list[int | None] = []
-
-    def input_tensors(self, index: int) -> tuple[int, ...]:
-        return tuple(self.values[i] for i in self.spec.nodes[index].inputs)
-
-    def add_tensor(self, shape: Shape, producer: int | None) -> int:
-        self.tensors.append(LoweredTensor(len(self.tensors), shape))
-        self.producers.append(producer)
-        return len(self.tensors) - 1
-
-    def add_op(
-        self, kind: Kind, inputs: tuple[int, ...], shape: Shape, index: int, **fields: Any
-    ) -> int:
-        output = self.add_tensor(shape, len(self.ops))
-        self.ops.append(LoweredOp(kind, inputs, output, index, **fields))
-        return output
-
-    def sole_producer(self, index: int) -> int | None:
-        """Returns the operator before a node, if the node alone reads it and could be fused."""
-        source = self.spec.nodes[index].inputs[0]
-        tensor = self.values[source]
-        producer = self.producers[tensor]
-        if producer is None or self.ops[producer].kind not in FUSES_ACTIVATION:
-            return None
-        while len(self.spec.consumers[source]) == 1:
-            source = self.spec.nodes[source].inputs[0]
-            if self.values[source] != tensor:
-                return producer
-        return None
 
 
 def channels_last(shape: Shape) -> Shape:
@@ -142,12 +101,13 @@ def _same_pads(shape: Shape, kernel: Shape, stride: Shape, dilation: Shape) -> P
     return tuple(same_padding(*axis) for axis in axes)
 
 
-def _lower_input(state: _Lowering, index: int, op: Any) -> int:
-    return state.add_tensor(channels_last(state.spec.shapes[index]), None)
+def _lower_input(state: Lowering, index: int, op: Any) -> int:
+    shape = channels_last(state.spec.shapes[index])
+    return state.add_tensor(shape, None, state.feeds_lstms(index))
 
 
-def _lower_conv(state: _Lowering, index: int, op: Any) -> int:
-    (source,) = state.input_tensors(index)
+def _lower_conv(state: Lowering, index: int, op: Any) -> int:
+    source = state.source(index, is_sequence=False)
     kernel, stride, dilation = _pair(op.kernel), _pair(op.stride), _pair(op.dilation)
     pads = _pads(op.pads)
     height, width, c_in = state.tensors[source].shape
@@ -174,22 +134,23 @@ def _lower_conv(state: _Lowering, index: int, op: Any) -> int:
     )
 
 
-def _lower_dense(state: _Lowering, index: int, op: Any) -> int:
+def _lower_dense(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     weights = state.tensors[source].shape[0] * op.out_features
     fields = {"weights": weights, "biases": op.out_features, "macs": weights}
     return state.add_op("dense", (source,), (op.out_features,), index, **fields)
 
 
-def _lower_lstm(state: _Lowering, index: int, op: Any) -> int:
-    (source,) = state.input_tensors(index)
+def _lower_lstm(state: Lowering, index: int, op: Any) -> int:
+    source = state.source(index, is_sequence=True)
     height, steps, c_in = state.tensors[source].shape
     weights = 4 * op.hidden * (c_in + op.hidden)
     fields = {"weights": weights, "biases": 4 * op.hidden, "macs": steps * weights}
-    return state.add_op("lstm", (source,), (height, steps, op.hidden), index, **fields)
+    shape = (height, steps, op.hidden)
+    return state.add_op("lstm", (source,), shape, index, is_sequence=True, **fields)
 
 
-def _lower_recurrent(state: _Lowering, index: int, op: Any) -> int:
+def _lower_recurrent(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     height, steps, c_in = state.tensors[source].shape
     counts = recurrent_counts(op.cell, c_in, op.hidden, op.rank_w, op.rank_u)
@@ -197,52 +158,61 @@ def _lower_recurrent(state: _Lowering, index: int, op: Any) -> int:
     readers = state.spec.consumers[index]
     if len(readers) == 1 and isinstance(state.spec.nodes[readers[0]].op, LastStep):
         shape = (op.hidden,)
-    fields = {"weights": counts.w_params + counts.u_params, "biases": counts.biases}
+    fields: dict[str, Any] = {"weights": counts.w_params + counts.u_params, "biases": counts.biases}
     fields |= {"macs": steps * counts.step_macs, "rank_w": op.rank_w, "rank_u": op.rank_u}
     return state.add_op("recurrent", (source,), shape, index, cell=op.cell, **fields)
 
 
-def _lower_stack(state: _Lowering, index: int, op: Any) -> int:
+def _lower_stack(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     height, steps, channels = state.tensors[source].shape
     if steps % op.factor:
         kept = (height, steps - steps % op.factor, channels)
-        source = state.add_op("strided_slice", (source,), kept, index)
+        is_sequence = state.tensors[source].is_sequence
+        source = state.add_op("strided_slice", (source,), kept, index, is_sequence)
     shape = channels_last(state.spec.shapes[index])
-    sizes = {"kernel": (1, op.factor), "stride": (1, op.factor)}
-    return state.add_op("stack", (source,), shape, index, **sizes)
+    return state.add_op(
+        "stack",
+        (source,),
+        shape,
+        index,
+        state.feeds_lstms(index),
+        kernel=(1, op.factor),
+        stride=(1, op.factor),
+    )
 
 
-def _lower_batch_norm(state: _Lowering, index: int, op: Any) -> int:
+def _lower_batch_norm(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     (before,) = state.spec.nodes[index].inputs
     layer = isinstance(state.spec.nodes[before].op, FOLDS_BATCH_NORM)
     if layer and state.spec.consumers[before] == (index,):
         return source
+    source = state.with_axes(source, index, is_sequence=False)
     shape = state.tensors[source].shape
     channels = shape[-1]
-    fields = {"groups": channels, "weights": channels, "biases": channels}
+    fields: dict[str, Any] = {"groups": channels, "weights": channels, "biases": channels}
     return state.add_op("scale", (source,), shape, index, **fields)
 
 
-def _lower_activation(state: _Lowering, index: int, op: Any) -> int:
+def _lower_activation(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     producer = state.sole_producer(index)
     if producer is None:
-        return state.add_op(
-            "relu", (source,), state.tensors[source].shape, index, activation=op.function
-        )
+        tensor = state.tensors[source]
+        fields = {"activation": op.function}
+        return state.add_op("relu", (source,), tensor.shape, index, tensor.is_sequence, **fields)
     fused = state.ops[producer]
     function = "relu6" if fused.activation == "relu6" else op.function
     state.ops[producer] = replace(fused, activation=function)
     return source
 
 
-def _lower_pool(state: _Lowering, index: int, op: Any) -> int:
+def _lower_pool(state: Lowering, index: int, op: Any) -> int:
     kind: Kind = "max_pool" if op.kind == "max" else "average_pool"
     shape = channels_last(state.spec.shapes[index])
     kernel, stride, pads = _pair(op.kernel), _pair(op.stride), _pads(op.pads)
-    (source,) = state.input_tensors(index)
+    source = state.source(index, is_sequence=False)
     if pads not in (NO_PADS, _same_pads(state.tensors[source].shape, kernel, stride, (1, 1))):
         raise UnsupportedOpError(
             f"Node {index}: TFLite pools with SAME padding or with none, not with {op.pads}."
@@ -250,33 +220,36 @@ def _lower_pool(state: _Lowering, index: int, op: Any) -> int:
     return state.add_op(kind, (source,), shape, index, kernel=kernel, stride=stride, pads=pads)
 
 
-def _lower_global_average(state: _Lowering, index: int, op: Any) -> int:
-    (source,) = state.input_tensors(index)
+def _lower_global_average(state: Lowering, index: int, op: Any) -> int:
+    source = state.source(index, is_sequence=False)
     height, width, channels = state.tensors[source].shape
     return state.add_op("average_pool", (source,), (channels,), index, kernel=(height, width))
 
 
-def _lower_last_step(state: _Lowering, index: int, op: Any) -> int:
+def _lower_last_step(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     shape = state.spec.shapes[index]
     if state.tensors[source].shape == shape:  # a recurrent layer's last state
         return source
-    return state.add_op("strided_slice", (source,), shape, index)
+    is_sequence = state.tensors[source].is_sequence
+    return state.add_op("strided_slice", (source,), shape, index, is_sequence)
 
 
-def _lower_flatten(state: _Lowering, index: int, op: Any) -> int:
+def _lower_flatten(state: Lowering, index: int, op: Any) -> int:
     (source,) = state.input_tensors(index)
     if len(state.tensors[source].shape) == 1:
         return source
     return state.add_op("reshape", (source,), state.spec.shapes[index], index)
 
 
-def _lower_add(state: _Lowering, index: int, op: Any) -> int:
+def _lower_add(state: Lowering, index: int, op: Any) -> int:
     inputs = state.input_tensors(index)
-    return state.add_op("add", inputs, state.tensors[inputs[0]].shape, index)
+    is_sequence = all(state.tensors[i].is_sequence for i in inputs)
+    inputs = tuple(state.with_axes(i, index, is_sequence) for i in inputs)
+    return state.add_op("add", inputs, state.tensors[inputs[0]].shape, index, is_sequence)
 
 
-LOWERINGS: dict[type[Op], Callable[[_Lowering, int, Any], int]] = {
+LOWERINGS: dict[type[Op], Callable[[Lowering, int, Any], int]] = {
     Input: _lower_input,
     Conv: _lower_conv,
     MetaKernel: _lower_conv,

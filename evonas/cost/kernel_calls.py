@@ -133,6 +133,8 @@ KINDS = {
     "max_pool": "max_pool",
     "pad": "pad",
     "reshape": "pad",
+    "axes": "pad",
+    "softmax": "softmax",
     "stack": "pad",
     "strided_slice": "pad",
 }
@@ -141,7 +143,7 @@ KINDS = {
 does. TFLite Micro's reference code, which stands in for CMSIS-NN in these and in pads, is taken to
 cost what CMSIS-NN's kernels do."""
 
-COPIES = ("reshape", "stack", "strided_slice")
+COPIES = ("reshape", "axes", "stack", "strided_slice")
 
 RELU_CALLS = 3
 """Adds that a ReLU of its own, which is reference code, takes as long as: what best fits whole

@@ -50,7 +50,8 @@ SCALE_BYTES = 5
 has one multiplier (4) and one shift (1)."""
 
 TABLE_BYTES = 2 * 256
-"""Assumed: tanh and sigmoid are tables of 256 int16 each, which all layers of a network share."""
+"""The table of evonas.quant.tables, 256 int16 numbers: that of sigmoid and tanh alike, and of all
+layers of a network."""
 
 
 def check_cells(graph: LoweredGraph, runtime: Runtime) -> None:
@@ -98,9 +99,5 @@ def array_bytes(op: LoweredOp) -> int:
 
 
 def table_bytes(graph: LoweredGraph) -> int:
-    """Returns the tables of a network's recurrent layers, LSTMs too, in bytes.
-
-    A plain cell needs that of tanh alone.
-    """
-    cells = {op.cell or op.kind for op in graph.ops if op.kind in ("lstm", "recurrent")}
-    return TABLE_BYTES * (bool(cells) + bool(cells - {"rnn"}))
+    """Returns the table of a network's recurrent layers, LSTMs too, in bytes."""
+    return TABLE_BYTES * any(op.kind in ("lstm", "recurrent") for op in graph.ops)

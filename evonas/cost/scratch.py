@@ -18,7 +18,7 @@ def scratch_buffers(graph: LoweredGraph, op: LoweredOp, cmsis_nn: bool = True) -
         cmsis_nn: Whether the kernels are CMSIS-NN's; recurrent layers need theirs with any.
     """
     if op.kind == "lstm":
-        return gate_buffers(graph, op)
+        return gate_buffers(graph, op, cmsis_nn)
     if op.kind == "recurrent":
         return (window_scratch_bytes(graph, op),)
     n_bytes = scratch_bytes(graph, op) if cmsis_nn else 0

@@ -16,7 +16,7 @@ from evonas.cost.recurrent import step_scratch_bytes, step_state_bytes
 from evonas.errors import UnsupportedOpError
 
 WINDOWS = ("conv", "depthwise", "average_pool", "max_pool")
-ALIASES = ("pad", "stack", "strided_slice")
+ALIASES = ("pad", "axes", "stack", "strided_slice")
 """Operators without work in a step: the past stands where zeros would, the present position is the
 last one, and stacked positions lie beside each other in their ring buffer."""
 

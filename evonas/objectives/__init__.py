@@ -11,6 +11,7 @@ OBJECTIVES = Registry(
         "energy_per_step": "evonas.objectives.energy_per_step:ENERGY_PER_STEP",
         "error": "evonas.objectives.error:ERROR",
         "flash": "evonas.objectives.flash:FLASH",
+        "int8_error": "evonas.objectives.int8_error:INT8_ERROR",
         "latency": "evonas.objectives.latency:LATENCY",
         "latency_per_step": "evonas.objectives.latency_per_step:LATENCY_PER_STEP",
         "macs": "evonas.objectives.macs:MACS",

@@ -13,17 +13,20 @@ class AbstractObjective(ABC):
         name: Its name in configs and in stored values.
         dimension: What it measures; a key of evonas.units.UNITS.
         needs_training: Whether it is read from a TrainResult; otherwise from a CostReport.
+        needs_int8: Whether it is read from an Int8Report instead, of the trained network.
     """
 
     name: ClassVar[str]
     dimension: ClassVar[str]
     needs_training: ClassVar[bool] = False
+    needs_int8: ClassVar[bool] = False
 
     @abstractmethod
     def value(self, result: Any) -> float:
         """Returns the objective, minimised, SI.
 
         Args:
-            result: An evonas.proxy.result.TrainResult where training is needed, else an
+            result: An evonas.quant.int8.Int8Report where int8 is needed, an
+                evonas.proxy.result.TrainResult where training alone is, else an
                 evonas.cost.CostReport.
         """

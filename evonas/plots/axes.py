@@ -60,14 +60,14 @@ def readable(name: str) -> str:
 
 
 def objective_axis(study: Study, name: str) -> Axis:
-    """Returns the axis of an objective; that of the error bears the metric's name and unit."""
+    """Returns the axis of an objective; that of an error bears the metric's name and unit."""
     objective = OBJECTIVES.get(name)
     is_objective = name in {o.name for o in study.problem.objectives}
-    if name == "error":
-        metric = study.problem.metric
-        return Axis(name, f"validation {readable(metric.name)}", metric.unit, False, is_objective)
-    is_log = not objective.needs_training
-    return Axis(name, readable(name), objective.dimension, is_log, is_objective)
+    label = readable(study.problem.title(name))
+    if objective.needs_training:
+        unit = study.problem.metric.unit
+        return Axis(name, f"validation {label}", unit, False, is_objective)
+    return Axis(name, label, objective.dimension, True, is_objective)
 
 
 def unit_of(axis: Axis, values: FloatArray) -> tuple[float, str]:

@@ -79,7 +79,8 @@ def front_data(study: Study) -> FrontData:
     finalists = study.finalists() if problem.needs_training else []
     with opened_rival(study) as rival:
         random = [] if rival is None else rival.front()
-    is_scored = axes[0].name == "error"
+    judged = axes[0].name
+    is_scored = judged in problem.trained_names
     complete = [t for t in trials if t.state == "complete"]
     feasible = [t for t in complete if problem.is_feasible(t.values)]
     counts = {s: sum(t.state == s for t in trials) for s in _STATES}
@@ -95,13 +96,15 @@ def front_data(study: Study) -> FrontData:
         candidates=_points(axes, [t for t in finalists if t.digest != seed.digest]),
         front=_points(axes, front),
         front_numbers=tuple(trial.number for trial in front),
-        front_test=np.array([_test(trial) if is_scored else np.nan for trial in front]),
+        front_test=np.array([_test(t, judged) if is_scored else np.nan for t in front]),
         front_families=tuple(f for t in front if (f := family_of(space, t.spec)) is not None),
         seed=_points(axes, [seed])[0],
-        seed_test=_test(seed) if is_scored else np.nan,
+        seed_test=_test(seed, judged) if is_scored else np.nan,
         references=tuple(references),
         reference_points=_points(axes, list(references.values())),
-        reference_test=np.array([_test(t) if is_scored else np.nan for t in references.values()]),
+        reference_test=np.array(
+            [_test(t, judged) if is_scored else np.nan for t in references.values()]
+        ),
         recommended=study.recommend().number if front else None,
         random=_points(axes, random),
         n_trials=counts,
@@ -188,8 +191,8 @@ def _points(axes: Sequence[Axis], trials: Sequence[Trial]) -> FloatArray:
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(axes))
 
 
-def _test(trial: Trial) -> float:
-    metric = metric_on_test(trial)
+def _test(trial: Trial, name: str) -> float:
+    metric = metric_on_test(trial, name)
     return np.nan if metric is None else metric
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from evonas.objectives import OBJECTIVES
 from evonas.pareto import FloatArray, non_dominated
 from evonas.plots.axes import set_axis
 from evonas.plots.canvas import (
@@ -59,7 +60,7 @@ def draw(data: FrontData, ax: Axes, panel: int) -> None:
     shown = data.explored[~above]
     edge = [_edge(data)] if above.any() else []
     set_axis(ax, "y", data.axes[0], np.concatenate([shown[:, 0], _telling_heights(data), edge]))
-    is_trained = data.axes[0].name == "error"
+    is_trained = OBJECTIVES.get(data.axes[0].name).needs_training
     _dots(ax, shown[:, [x, 0]], "tried (proxy value)" if is_trained else "tried",
           s=11, color=PALE, linewidths=0, zorder=1.5)  # fmt: skip
     if above.any():

@@ -59,7 +59,8 @@ def genes_data(study: Study) -> GenesData:
     costs = [o.name for o in study.problem.objectives if not o.needs_training]
     order = costs[0] if costs else "params"
     front = sorted(study.front(), key=lambda trial: (-trial.values[order], trial.number))
-    shown = objective_axis(study, "error" if study.problem.needs_training else order)
+    judged_by = study.problem.judged_by if study.problem.needs_training else order
+    shown = objective_axis(study, judged_by)
     names = [gene.name.partition(".") for gene in genes]
     blocks = list(dict.fromkeys(name[0] for name in names))
     rows = sorted(range(len(genes)), key=lambda i: blocks.index(names[i][0]))

@@ -140,7 +140,7 @@ class _LSTM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         sequence = x[:, :, 0].transpose(1, 2)  # (batch, time, channels)
-        weights: list[Tensor] = [self.get_parameter(name) for name in self._names]
+        weights: list[Tensor] = [getattr(self, name) for name in self._names]
         if len(weights) == 3:
             weights.append(torch.zeros_like(weights[2]))  # torch.lstm expects two biases
         zeros = x.new_zeros(1, len(x), self._hidden)

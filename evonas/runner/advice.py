@@ -17,7 +17,7 @@ from evonas.units import format_quantity
 LANES = 4
 """Channels that CMSIS-NN's inner loops take at a time on cores without vectors."""
 
-MOVES = ("pad", "reshape", "stack", "strided_slice")
+MOVES = ("pad", "reshape", "axes", "stack", "strided_slice")
 """Operators whose channels are those of their input, or several positions of it."""
 
 WORK = ("conv", "depthwise", "dense")

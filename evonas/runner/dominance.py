@@ -49,12 +49,13 @@ def dominators(study: Study, yardstick: Trial) -> list[Dominator]:
         study: A study with a front.
         yardstick: The seed network or a reference, by its final values.
     """
-    if "error" not in yardstick.values:
+    judged_by = study.problem.judged_by
+    if judged_by not in yardstick.values:
         return []
-    names = compared_costs(study, yardstick)
+    most, names = yardstick.values[judged_by], compared_costs(study, yardstick)
     found = []
     for trial in study.front():
-        if trial.digest == yardstick.digest or trial.values["error"] > yardstick.values["error"]:
+        if trial.digest == yardstick.digest or trial.values[judged_by] > most:
             continue
         ratios = {name: yardstick.values[name] / trial.values[name] for name in names}
         found.append(Dominator(trial, ratios))
@@ -73,7 +74,8 @@ def compared_costs(study: Study, yardstick: Trial) -> list[str]:
 
 def dominance_line(study: Study, yardstick: Trial) -> str:
     """Returns one line: which network dominates a yardstick by how much, and how many more do."""
-    found, metric = dominators(study, yardstick), readable(study.problem.metric.name)
+    judged_by = study.problem.judged_by
+    found, metric = dominators(study, yardstick), readable(study.problem.title(judged_by))
     if not found:
         return (
             "no network on the front is smaller in two costs at an equal or better validation "
@@ -81,7 +83,7 @@ def dominance_line(study: Study, yardstick: Trial) -> str:
         )
     best = found[0]
     parts = [_times(name, ratio) for name, ratio in best.ratios.items() if ratio != 1]
-    errors = [show(study, "error", t.values["error"]) for t in (best.trial, yardstick)]
+    errors = [show(study, judged_by, t.values[judged_by]) for t in (best.trial, yardstick)]
     others = ", ".join(str(each.trial.number) for each in found[1:])
     return (
         f"dominated by trial {best.trial.number}: {', '.join(parts)}, validation "

@@ -90,7 +90,7 @@ def family_table(study: Study) -> list[str]:
     if not shares:
         return []
     names = [objective.name for objective in study.problem.objectives]
-    titles = [readable(study.problem.metric.name if n == "error" else n) for n in names]
+    titles = [readable(study.problem.title(n)) for n in names]
     rows = [
         [share.name, str(share.trials), str(share.networks)]
         + ["–" if share.hypervolume is None else _percent(share)]

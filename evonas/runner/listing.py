@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from evonas.devices import device_names, load_device
 from evonas.errors import ConfigError, unknown_name
+from evonas.export import FORMATS
 from evonas.objectives import OBJECTIVES
 from evonas.references import REFERENCES
 from evonas.registry import Registry
@@ -20,7 +21,8 @@ def list_entries(what: str) -> Entries:
     """Returns (name, description) of everything of a kind.
 
     Args:
-        what: "spaces", "tasks", "devices", "objectives", "searchers" or "references".
+        what: "spaces", "tasks", "devices", "objectives", "searchers", "formats" or
+            "references".
 
     Raises:
         ConfigError: The kind is unknown.
@@ -55,6 +57,7 @@ def _references() -> Entries:
 
 _LISTS: dict[str, Callable[[], Entries]] = {
     "devices": _devices,
+    "formats": _documented(FORMATS),
     "objectives": _documented(OBJECTIVES),
     "references": _references,
     "searchers": _documented(SEARCHERS),

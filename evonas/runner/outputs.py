@@ -22,7 +22,7 @@ from evonas.runner.report import write_report
 from evonas.spaces.mixed import log10_size
 from evonas.study.final import metric_on_test
 from evonas.study.study import Study, versions
-from evonas.study.trial import Trial
+from evonas.study.trial import Stage, Trial
 
 
 def write_outputs(study: Study, rival: Study | None) -> None:
@@ -70,15 +70,19 @@ def front_record(study: Study, trial: Trial) -> dict[str, Any]:
 
     In a mixed space its family, too.
     """
-    metric = study.problem.metric.name
     record: dict[str, Any] = {"number": trial.number, "digest": trial.digest}
     record |= {"family": found} if (found := family(study, trial)) is not None else {}
     record |= dict(trial.values)
     if study.problem.needs_training:
         final = trial.of_stage("final")
         record["val_loss"] = _mean([e.loss for e in final])
-        record[f"test_{metric}"] = metric_on_test(trial)
-    return record
+    return record | _on_test(study, trial)
+
+
+def _on_test(study: Study, trial: Trial) -> dict[str, float | None]:
+    """Returns the test metric, and in int8 where it was measured, by the metric's name."""
+    names = study.problem.trained_names
+    return {f"test_{study.problem.title(name)}": metric_on_test(trial, name) for name in names}
 
 
 def summarise(study: Study, rival: Study | None) -> dict[str, Any]:
@@ -118,7 +122,7 @@ def _yardstick(study: Study, trial: Trial) -> dict[str, Any]:
     Of a reference also what is wrong with it: "not_executable", "beyond" limits, "failed".
     """
     found: dict[str, Any] = {**trial.values}
-    found[f"test_{study.problem.metric.name}"] = metric_on_test(trial)
+    found |= _on_test(study, trial) or {f"test_{study.problem.metric.name}": None}
     found["dominated_by"] = [each.to_dict() for each in dominators(study, trial)]
     return found | flaws(study, trial)
 
@@ -134,9 +138,10 @@ def front_hypervolume(study: Study) -> float:
 
 def rank_correlation(study: Study) -> dict[str, Any]:
     """Returns Spearman's correlation of proxy and final scores, and of repeated full trainings."""
-    finalists = [t for t in study.finalists() if t.of_stage("proxy")]
-    proxy = [_score(study, t, "proxy")[0] for t in finalists]
-    repeated = [_score(study, t, "final") for t in finalists]
+    stages = [(_scores(study, t, "proxy"), _scores(study, t, "final")) for t in study.finalists()]
+    finalists = [(proxy[0], final) for proxy, final in stages if proxy and final]
+    proxy = [score for score, _ in finalists]
+    repeated = [scores for _, scores in finalists]
     n_seeds = min((len(scores) for scores in repeated), default=0)
     full = [float(np.mean(scores)) for scores in repeated]
     agreement = None
@@ -146,8 +151,10 @@ def rank_correlation(study: Study) -> dict[str, Any]:
     return {"proxy_final": correlation, "final_final": agreement, "n": len(finalists)}
 
 
-def _score(study: Study, trial: Trial, stage: Any) -> list[float]:
-    return [study.problem.score(e.metric or 0.0, e.loss or 0.0) for e in trial.of_stage(stage)]
+def _scores(study: Study, trial: Trial, stage: Stage) -> list[float]:
+    judged_by = study.problem.judged_by
+    scores = [study.problem.scores(run) for run in trial.of_stage(stage)]
+    return [found[judged_by] for found in scores if judged_by in found]
 
 
 def _finite(value: float) -> float | None:

@@ -12,6 +12,7 @@ from evonas.cost import cost_report
 from evonas.plots import PLOTS
 from evonas.plots.axes import readable
 from evonas.runner.report_card import card, cell, share_of_device, show, table, wrapped
+from evonas.runner.report_exports import exports_table
 from evonas.runner.report_front import columns, front_section, title
 from evonas.spaces.mixed import family_names, log10_size
 from evonas.study.final import metric_on_test
@@ -38,6 +39,7 @@ def write_report(study: Study) -> Path:
     """
     summary, front = study.summary(), study.front()
     recommended = study.recommend() if front else None
+    exports = exports_table(study)
     sections = [
         [f"# {study.config.study.name}"],
         _overview(study, summary),
@@ -48,6 +50,7 @@ def write_report(study: Study) -> Path:
         ["## Data", *_data(study)],
         ["## Networks on the front"] if front else [],
         *(card(study, trial, trial == recommended) for trial in front),
+        ["## Exports", *exports] if exports else [],
         ["## Again", *_again(study, summary)],
     ]
     lines = _separated([line for section in sections if section for line in [*section, ""]])
@@ -131,12 +134,14 @@ def _recommendation(study: Study, trial: Trial) -> list[str]:
     rows = []
     for name in names:
         here, there = trial.values[name], seed.values[name]
-        ratio = _ratio(there / here) if name != "error" and here > 0 else ""
+        is_cost = name not in study.problem.trained_names
+        ratio = _ratio(there / here) if is_cost and here > 0 else ""
         rows.append([title(study, name), show(study, name, here), show(study, name, there), ratio])
-    tests = [metric_on_test(trial), metric_on_test(seed)]
-    if None not in tests:
-        name = f"test {readable(study.problem.metric.name)}"
-        rows.append([name, *(show(study, "error", value) for value in tests), ""])
+    for name in study.problem.trained_names:
+        tests = [metric_on_test(network, name) for network in (trial, seed)]
+        if None not in tests:
+            test = f"test {readable(study.problem.title(name))}"
+            rows.append([test, *(show(study, name, value) for value in tests), ""])
     titles = ["value", f"trial {trial.number}", "seed network", "seed / trial"]
     shares = [f"- {line}" for line in share_of_device(study, trial)]
     return ["", *lines, "", *table(titles, rows), "", *shares]

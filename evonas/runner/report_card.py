@@ -10,9 +10,8 @@ from evonas.arch.graph import LoweredOp
 from evonas.arch.lower import lower
 from evonas.cost import cost_report
 from evonas.plots.axes import readable
-from evonas.study.final import metric_on_test
 from evonas.study.study import Study
-from evonas.study.trial import Trial
+from evonas.study.trial import Stage, Trial
 from evonas.units import format_quantity
 
 LINE_LENGTH = 96
@@ -95,17 +94,17 @@ def cell(text: str) -> str:
 
 
 def _errors(study: Study, trial: Trial) -> list[str]:
-    if not study.problem.needs_training:
-        return []
-    metric = readable(study.problem.metric.name)
+    parts: dict[Stage, str] = {"final": "validation", "test": "test"}
     lines = []
-    for stage, value in (("final", trial.values.get("error")), ("test", metric_on_test(trial))):
-        runs = [e.metric for e in trial.of_stage("test" if stage == "test" else "final")]
-        each = ", ".join(show(study, "error", run) for run in runs)
-        part = "test" if stage == "test" else "validation"
-        if value is not None:
-            seeds = f" (trainings: {each})" if len(runs) > 1 else ""
-            lines.append(f"- {part} {metric} {show(study, 'error', value)}{seeds}")
+    for name in study.problem.trained_names:
+        metric = readable(study.problem.title(name))
+        for stage, part in parts.items():
+            runs = [run.metrics[name] for run in trial.of_stage(stage) if name in run.metrics]
+            each = ", ".join(show(study, name, run) for run in runs)
+            if runs:
+                seeds = f" (trainings: {each})" if len(runs) > 1 else ""
+                mean = show(study, name, trial.mean_metrics(stage)[name])
+                lines.append(f"- {part} {metric} {mean}{seeds}")
     return lines
 
 

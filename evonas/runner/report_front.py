@@ -20,8 +20,7 @@ def front_section(study: Study, front: Sequence[Trial], recommended: Trial | Non
         return ["No network is on the front yet."]
     titles = ["network", *(["family"] if family_names(study.problem.space) else [])]
     titles += [title(study, name) for name in columns(study)]
-    if _has_test(study):
-        titles.append(f"test {readable(study.problem.metric.name)}")
+    titles += [f"test {readable(study.problem.title(name))}" for name in _tested(study)]
     lines = [*table(titles, _rows(study, front, recommended)), "", *_notes(study)]
     return [*lines, "", *_yardsticks(study), "", *_families(study)]
 
@@ -29,14 +28,14 @@ def front_section(study: Study, front: Sequence[Trial], recommended: Trial | Non
 def columns(study: Study) -> list[str]:
     """Returns the names of the values that the tables of a report show."""
     names = [objective.name for objective in study.problem.objectives]
-    names += ["error"] if study.problem.needs_training else []
+    names += [*study.problem.trained_names]
     return list(dict.fromkeys([*names, "model_bytes", "params", "macs"]))
 
 
 def title(study: Study, name: str) -> str:
-    """Returns a value's name as a title; of the error the metric's, on the validation part."""
-    if name == "error":
-        return f"validation {readable(study.problem.metric.name)}"
+    """Returns a value's name as a title; of an error the metric's, on the validation part."""
+    if name in study.problem.trained_names:
+        return f"validation {readable(study.problem.title(name))}"
     return {"model_bytes": "model"}.get(name, readable(name))
 
 
@@ -57,12 +56,13 @@ def _row(study: Study, name: str, trial: Trial, is_bold: bool) -> list[str]:
     if family_names(study.problem.space):  # a reference has no genome, and need not lie in any
         cells.append((family(study, trial) or "") if trial.genome else "–")
     cells += [show(study, n, trial.values.get(n)) for n in columns(study)]
-    cells += [show(study, "error", metric_on_test(trial))] if _has_test(study) else []
+    cells += [show(study, name, metric_on_test(trial, name)) for name in _tested(study)]
     return [f"**{text}**" for text in cells] if is_bold else cells
 
 
-def _has_test(study: Study) -> bool:
-    return study.problem.needs_training and len(study.splits.test) > 0
+def _tested(study: Study) -> tuple[str, ...]:
+    """Returns the names of the values that the test part is scored in."""
+    return study.problem.trained_names if len(study.splits.test) else ()
 
 
 def _notes(study: Study) -> list[str]:
@@ -74,7 +74,7 @@ def _notes(study: Study) -> list[str]:
         alike += [*study.references]
         verb = "was" if len(alike) == 1 else "were"
         lines += [f"{', '.join(alike)} {verb} trained with the same recipe."] if alike else []
-    if _has_test(study):
+    if _tested(study):
         lines.append("The test part was scored once, after the front was chosen by validation.")
     return lines
 

@@ -8,6 +8,7 @@ from evonas.arch.spec import ArchSpec
 from evonas.errors import ConfigError, SpecError
 from evonas.references import REFERENCES, reference
 from evonas.study.study import Study
+from evonas.study.trial import Trial
 
 
 def resolve_target(
@@ -31,24 +32,30 @@ def resolve_target(
             return ArchSpec.from_json(Path(target).read_text(encoding="utf-8"))
         except (SpecError, UnicodeDecodeError) as error:
             raise SpecError(f"{target}: {error}") from None
-    folder, colon, number = target.rpartition(":")
+    folder, colon, name = target.rpartition(":")
     if colon and (Path(folder) / "study.db").is_file():
-        return _of_study(Study.load(folder), number)
+        study = Study.load(folder)
+        return study.problem.space.seed if name == "seed" else trial_of(study, name).spec
     raise ConfigError(
         f"{target!r} is no network: expected a reference ({', '.join(REFERENCES.names())}), a "
         "spec.json, or DIR:TRIAL of a study, such as runs/quickstart:recommended."
     )
 
 
-def _of_study(study: Study, number: str) -> ArchSpec:
-    if number == "recommended":
-        return study.recommend().spec
-    if number == "seed":
-        return study.problem.space.seed
+def trial_of(study: Study, name: str) -> Trial:
+    """Returns the trial of a study that a name stands for: its number, "recommended" or "seed".
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if name == "recommended":
+        return study.recommend()
+    if name == "seed":
+        return study.seed_trial()
     trials = {str(trial.number): trial for trial in study.trials()}
-    if number not in trials:
+    if name not in trials:
         raise ConfigError(
-            f"{study.directory}: there is no trial {number!r}; expected a number below "
+            f"{study.directory}: there is no trial {name!r}; expected a number below "
             f"{len(trials)}, 'recommended' or 'seed'."
         )
-    return trials[number].spec
+    return trials[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,12 +17,30 @@ import numpy as np
 
 from evonas.arch.spec import ArchSpec
 from evonas.atomic import whole_file
-from evonas.errors import StoreError
+from evonas.errors import ConfigError, StoreError
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.result import TrainResult
-from evonas.study.trial import Evaluation, Stage
+from evonas.proxy.weights import Weights
+from evonas.quant.int8 import Int8Settings, int8_network
+from evonas.quant.stored import save_network
+from evonas.study.trial import INT8_STAGES, Evaluation, Stage
 from evonas.tasks.metrics import Metric
 from evonas.tasks.splits import Normalisation, Part, Splits
+
+
+@dataclass(frozen=True)
+class Int8Job:
+    """What a job does to put its network into int8.
+
+    Attributes:
+        settings: How.
+        recipe: What a fine-tuning goes on from; None for no fine-tuning.
+        seed: Of a fine-tuning; the same that an export takes.
+    """
+
+    settings: Int8Settings
+    recipe: Recipe | None
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +59,7 @@ class Job:
         weights: File for the trained weights, or None to drop them.
         backend: Name of the training backend.
         owner: Process that asked; only it answers to Ctrl-C.
+        int8: How the trained network is put into int8 and measured so, too, or None.
     """
 
     trial: int
@@ -53,6 +73,7 @@ class Job:
     weights: str | None
     backend: str
     owner: int
+    int8: Int8Job | None = None
 
 
 def trial_seed(study_seed: int, number: int, repetition: int) -> int:
@@ -94,15 +115,29 @@ def run_job(job: Job) -> Evaluation:
     """Returns the evaluation of one job; an error inside becomes part of it."""
     if os.getpid() != job.owner:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+    weights: Weights = {}
     try:
-        result = _train(job)
+        if job.int8 is None:
+            result = _train(job)
+        else:
+            result, weights = _fit(job)
     except Exception as error:  # a candidate's failure is a row, never the end of a study
-        text = f"{type(error).__name__}: {error}".splitlines()[0]
-        result = TrainResult(float("nan"), float("nan"), 0.0, 0, 0.0, text)
-    return _evaluation(job, result)
+        result = TrainResult(float("nan"), float("nan"), 0.0, 0, 0.0, _text(error))
+    evaluation = _evaluation(job, result)
+    if job.int8 is None or evaluation.metric is None:
+        return evaluation
+    return replace(evaluation, int8=_in_int8(job, job.int8, evaluation.metric, weights))
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _train(job: Job) -> TrainResult:
+    return _fit(job)[0]
+
+
+def _fit(job: Job) -> tuple[TrainResult, Weights]:
     from evonas.proxy.backends import BACKENDS
 
     splits = _shared(job.data)
@@ -114,7 +149,40 @@ def _train(job: Job) -> TrainResult:
     result, weights = backend.fit(job.spec, splits, job.recipe, job.seed, job.metric)
     if job.weights is not None and result.error is None:
         save_weights(Path(job.weights), weights)
-    return result  # type: ignore[no-any-return]
+    return result, weights
+
+
+def _in_int8(job: Job, how: Int8Job, metric: float, weights: Weights) -> Evaluation:
+    """Returns the evaluation of a trained network in int8, on the validation part."""
+    began = time.process_time()
+    row = Evaluation(
+        job.trial, INT8_STAGES[job.stage], job.seed_index, None, None, 0.0, 0, 0.0, "int8"
+    )
+    try:
+        splits = _shared(job.data)
+        network, report = int8_network(
+            job.spec, weights, splits, job.metric, how.settings, how.recipe, how.seed, metric
+        )
+        if job.weights is not None:
+            save_network(int8_path(Path(job.weights)), network)
+        score = report.score
+        if not np.isfinite([score.metric, score.loss]).all():
+            raise ConfigError("the metric or the loss is not finite")
+    except Exception as error:  # an operator without int8 form, an own metric
+        return replace(row, cpu_seconds=time.process_time() - began, error=_text(error))
+    return replace(
+        row,
+        metric=float(score.metric),
+        loss=float(score.loss),
+        steps=how.settings.steps if report.is_finetuned else 0,
+        cpu_seconds=time.process_time() - began,
+        backend=f"{report.method}, fine-tuned" if report.is_finetuned else report.method,
+    )
+
+
+def int8_path(weights: Path) -> Path:
+    """Returns the file of a network in int8 beside that of its weights."""
+    return weights.with_suffix(".int8.npz")
 
 
 def save_weights(path: Path, weights: dict[str, Any]) -> None:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import joblib
 import numpy as np
 
+from evonas.arch.spec import ArchSpec
 from evonas.pareto import farthest_point_order, knee, non_dominated
 from evonas.proxy.backends import BACKENDS
-from evonas.study.evaluate import Job, load_weights, run_jobs, trial_seed
-from evonas.study.loop import recipe_of, spent_seconds
+from evonas.quant.network import Floats
+from evonas.quant.score import int8_outputs
+from evonas.quant.stored import load_network
+from evonas.study.evaluate import Job, int8_path, load_weights, run_jobs, trial_seed
+from evonas.study.loop import int8_job, recipe_of, spent_seconds
 from evonas.study.progress import Listener, Progress
 from evonas.study.study import Study
-from evonas.study.trial import Evaluation, Stage, Trial
+from evonas.study.trial import INT8_STAGES, Evaluation, Stage, Trial
 from evonas.study.yardsticks import keep_numbers
 from evonas.tasks.metrics import predictions
 
@@ -35,11 +41,11 @@ def candidates(study: Study) -> list[Trial]:
         proxy = trial.of_stage("proxy")
         if not proxy or not study.problem.is_feasible(trial.values):
             continue
-        metric, loss = proxy[0].metric, proxy[0].loss
-        if metric is None or loss is None:
+        scores = study.problem.scores(proxy[0])
+        if not scores.keys() >= set(study.problem.trained_names):
             continue
         trials.append(trial)
-        rows.append({**trial.values, "error": study.problem.score(metric, loss)})
+        rows.append({**trial.values, **scores})
     if not trials:
         return []
     F = study.problem.columns(rows)
@@ -88,18 +94,20 @@ def _weights(study: Study, number: int, stage: Stage, repetition: int) -> str:
 
 def _job(study: Study, trial: Trial, stage: Stage, repetition: int, data: str) -> Job:
     number = max(trial.number, 0)
+    recipe = recipe_of(study.config.final, study.loss)
     return Job(
         trial=trial.number,
         stage=stage,
         seed_index=repetition,
         spec=trial.spec,
-        recipe=recipe_of(study.config.final, study.loss),
+        recipe=recipe,
         seed=trial_seed(study.config.study.seed, number, repetition + 1),
         metric=study.problem.metric,
         data=data,
         weights=_weights(study, trial.number, stage, repetition),
         backend="torch",
         owner=os.getpid(),
+        int8=int8_job(study, recipe),
     )
 
 
@@ -155,7 +163,8 @@ class _Spent:
     def is_all(self) -> bool:
         """Whether the budget is spent; a budget in trials or epochs never is."""
         if self.budget.cpu is not None:
-            later = (e for e in self.study.store.evaluations() if e.stage != "proxy")
+            search = ("proxy", INT8_STAGES["proxy"])
+            later = (e for e in self.study.store.evaluations() if e.stage not in search)
             return self.cpu + sum(e.cpu_seconds for e in later) >= self.budget.cpu
         if self.budget.wall is not None:
             return self.wall + time.monotonic() - self.started >= self.budget.wall
@@ -168,7 +177,8 @@ def _release(study: Study, trial: Trial) -> None:
     runs = trial.of_stage(stage)
     if not runs:
         return
-    best = min(runs, key=lambda e: study.problem.score(e.metric or 0.0, e.loss or 0.0))
+    judged_by = study.problem.judged_by
+    best = min(runs, key=lambda run: study.problem.scores(run).get(judged_by, math.inf))
     target = study.weights_path(trial.number)
     shutil.copyfile(_weights(study, trial.number, stage, best.seed), target)
 
@@ -186,21 +196,42 @@ def _score_on_test(study: Study, trial: Trial) -> None:
     for run in trial.of_stage(stage):
         if run.seed in known or not len(test):
             continue
-        started = time.process_time()
-        weights = load_weights(Path(_weights(study, trial.number, stage, run.seed)))
-        outputs = BACKENDS.get("torch")().predict(trial.spec, weights, test.X)
-        guess = predictions(outputs, study.splits.is_regression)
-        metric, error = None, None
-        try:
-            metric = study.problem.metric(test.y, guess)
-        except Exception as raised:  # an own metric, such as one that needs every class
-            error = f"{type(raised).__name__}: {raised}".splitlines()[0]
-        seconds = time.process_time() - started
-        scored = Evaluation(trial.number, "test", run.seed, metric, None, 0.0, 0, seconds, "torch")
-        study.store.add_evaluation(replace(scored, error=error))
+        path = Path(_weights(study, trial.number, stage, run.seed))
+        empty = Evaluation(trial.number, "test", run.seed, None, None, 0.0, 0, 0.0, "torch")
+        scored = _scored(study, empty, partial(_outputs, trial.spec, path, test.X))
+        if run.int8 is not None and run.int8.metric is not None:
+            empty = replace(empty, stage=INT8_STAGES["test"], backend=run.int8.backend)
+            int8 = _scored(study, empty, partial(_int8_outputs, trial.spec, path, test.X))
+            scored = replace(scored, int8=int8)
+        study.store.add_evaluation(scored)
 
 
-def metric_on_test(trial: Trial) -> float | None:
-    """Returns the mean of a trial's test metric over its repetitions, or None."""
-    values = [e.metric for e in trial.of_stage("test") if e.metric is not None]
-    return float(np.mean(values)) if values else None
+def _outputs(spec: ArchSpec, weights: Path, X: Floats) -> Floats:
+    outputs: Floats = BACKENDS.get("torch")().predict(spec, load_weights(weights), X)
+    return outputs
+
+
+def _int8_outputs(spec: ArchSpec, weights: Path, X: Floats) -> Floats:
+    return int8_outputs(load_network(int8_path(weights), spec), X)
+
+
+def _scored(study: Study, empty: Evaluation, outputs: Callable[[], Floats]) -> Evaluation:
+    """Returns an evaluation with the test metric of outputs."""
+    started, metric, error = time.process_time(), None, None
+    guess = predictions(outputs(), study.splits.is_regression)
+    try:
+        metric = study.problem.metric(study.splits.test.y, guess)
+    except Exception as raised:  # an own metric, such as one that needs every class
+        error = f"{type(raised).__name__}: {raised}".splitlines()[0]
+    seconds = time.process_time() - started
+    return replace(empty, metric=metric, cpu_seconds=seconds, error=error)
+
+
+def metric_on_test(trial: Trial, name: str = "error") -> float | None:
+    """Returns the mean of a trial's test metric over its repetitions, or None.
+
+    Args:
+        trial: The trial.
+        name: "error", or "int8_error" for the network in int8.
+    """
+    return trial.mean_metrics("test").get(name)

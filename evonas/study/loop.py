@@ -12,19 +12,20 @@ import joblib
 import numpy as np
 import numpy.typing as npt
 
-from evonas.config import TrainingTable
+from evonas.config import Int8Table, TrainingTable
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import normalised_hypervolume
 from evonas.proxy.batches import used_samples
 from evonas.proxy.recipe import LossFunction, Recipe
+from evonas.quant.int8 import Int8Settings
 from evonas.searchers import SEARCHERS
 from evonas.searchers.searcher import AbstractSearcher
-from evonas.study.evaluate import Job, run_jobs, trial_seed
+from evonas.study.evaluate import Int8Job, Job, run_jobs, trial_seed
 from evonas.study.initial import first_population
 from evonas.study.progress import Listener, Progress
 from evonas.study.store import TrialRow
 from evonas.study.study import Study, versions
-from evonas.study.trial import Evaluation, State
+from evonas.study.trial import Evaluation, State, of_stage
 
 SEARCH_SHARE = 0.7
 """Share of a budget in seconds that the search takes; the rest is for training the front in full.
@@ -42,6 +43,7 @@ class _Ledger:
     rows: dict[int, TrialRow] = field(default_factory=dict)
     results: dict[int, Evaluation] = field(default_factory=dict)
     points: list[dict[str, float]] = field(default_factory=list)  # told and within all limits
+    judged_by: str = "error"
     n_infeasible: int = 0
     n_failed: int = 0
     best_metric: float = math.inf
@@ -61,13 +63,17 @@ class _Ledger:
     def add_result(self, evaluation: Evaluation) -> None:
         self.results[evaluation.trial] = evaluation
         self.steps += evaluation.steps
-        self.cpu_seconds += evaluation.cpu_seconds
-        if evaluation.metric is None:
+        self.cpu_seconds += _cpu_seconds(evaluation)
+        if evaluation.failure is not None:
             self.n_failed += 1
         else:
             params = self.rows[evaluation.trial].analytic["params"]
-            self.best_metric = min(self.best_metric, evaluation.metric)
+            self.best_metric = min(self.best_metric, evaluation.metrics[self.judged_by])
             self.smallest_params = min(self.smallest_params, params)
+
+
+def _cpu_seconds(evaluation: Evaluation) -> float:
+    return evaluation.cpu_seconds + (evaluation.int8.cpu_seconds if evaluation.int8 else 0.0)
 
 
 def search(study: Study, data: str, listener: Listener | None = None) -> None:
@@ -92,9 +98,9 @@ class _Loop:
         self.data = data
         self.listener = listener
         self.budget = study.config.search.budget
-        self.ledger = _Ledger()
+        self.ledger = _Ledger(judged_by=self.problem.judged_by)
         self.recorded = [row for row in study.store.trials()]
-        self.evaluated = {e.trial: e for e in study.store.evaluations() if e.stage == "proxy"}
+        self.evaluated = {e.trial: e for e in of_stage(study.store.evaluations(), "proxy")}
         self.told = {batch: (cpu, wall) for batch, cpu, wall in study.store.tells()}
         self.spent = spent_seconds(study)
         self.recipe = recipe_of(study.config.proxy, study.loss)
@@ -228,11 +234,11 @@ class _Loop:
             jobs = [self._job(n) for n in due[: self._room()]]
             jobs.sort(key=lambda job: -self._work(job.trial))
             for evaluation in run_jobs(jobs, self.study.config.search.n_jobs):
-                state: State = "failed" if evaluation.error else "complete"
+                state: State = "failed" if evaluation.failure else "complete"
                 self.study.store.add_evaluation(evaluation, state)
                 self.ledger.add_result(evaluation)
                 if self.n_workers == 1:  # trained in this process, whose clock counted it too
-                    self.cpu_started += evaluation.cpu_seconds
+                    self.cpu_started += _cpu_seconds(evaluation)
                 self._report()
             due = [n for n in due if self._is_due(n)]
 
@@ -268,6 +274,7 @@ class _Loop:
             weights=None,
             backend="torch",
             owner=os.getpid(),
+            int8=int8_job(self.study, None),
         )
 
     def _tell(
@@ -278,13 +285,10 @@ class _Loop:
         for number in numbers:
             row = self.ledger.rows[number]
             known, result = dict(row.analytic), self.ledger.results.get(number)
-            failed = row.error is not None or (result is not None and result.error is not None)
-            if result is not None and result.metric is not None and result.loss is not None:
-                violations = self.problem.violations({**known, "error": result.metric})
-                known["error"] = self.problem.score(result.metric, result.loss)
-            else:
-                violations = self.problem.violations(known)
-            values.append(known)
+            failed = row.error is not None or (result is not None and result.failure is not None)
+            metrics = {} if result is None else result.metrics
+            violations = self.problem.violations({**known, **metrics})
+            values.append(known if result is None else known | self.problem.scores(result))
             G.append([*violations, 1.0 if failed else 0.0])
         F = self.problem.columns(values)
         for column, objective in enumerate(self.problem.objectives):
@@ -307,7 +311,7 @@ class _Loop:
         good = [v for v in known.values() if v is not None]
         if any(self.problem.is_feasible(values) for values in good) or not known:
             return
-        failures = [e.error for e in self.ledger.results.values() if e.error]
+        failures = [e.failure for e in self.ledger.results.values() if e.failure]
         if failures and not good:
             raise ConfigError(
                 f"[proxy]: all {len(failures)} candidates failed to train; the first: "
@@ -329,9 +333,9 @@ class _Loop:
         row, result = self.ledger.rows[number], self.ledger.results.get(number)
         if not self.problem.needs_training:
             return dict(row.analytic) if row.error is None else None
-        if result is None or result.metric is None:
+        if result is None or result.failure is not None:
             return None
-        return dict(row.analytic) | {"error": result.metric}
+        return dict(row.analytic) | result.metrics
 
     def _report(self) -> None:
         if self.listener is None:
@@ -373,6 +377,23 @@ def recipe_of(table: TrainingTable, loss: LossFunction | None = None) -> Recipe:
     """
     recipe = Recipe(**{name: getattr(table, name) for name in Recipe.__dataclass_fields__})
     return recipe if loss is None else replace(recipe, loss=loss)
+
+
+def int8_settings(table: Int8Table) -> Int8Settings:
+    """Returns how networks are put into int8, as an [int8] table states it."""
+    return Int8Settings(**table.model_dump())
+
+
+def int8_job(study: Study, recipe: Recipe | None) -> Int8Job | None:
+    """Returns what a training is followed by where an objective or a limit needs int8, or None.
+
+    Args:
+        study: The study.
+        recipe: What a fine-tuning goes on from; None for no fine-tuning.
+    """
+    if "int8_error" not in study.problem.trained_names:
+        return None
+    return Int8Job(int8_settings(study.config.int8), recipe, study.config.study.seed)
 
 
 def _version_change(study: Study) -> str:

@@ -19,6 +19,7 @@ from evonas.pareto import Box
 from evonas.spaces.from_table import space_from_table
 from evonas.spaces.mixed import family_of, own_table
 from evonas.spaces.space import AbstractSpace
+from evonas.study.trial import Evaluation
 from evonas.tasks.metrics import Metric, constant_prediction_error
 from evonas.tasks.splits import Splits
 from evonas.units import format_quantity, parse_quantity
@@ -106,6 +107,23 @@ class Problem:
         return any(_objective(name).needs_training for name in names)
 
     @property
+    def trained_names(self) -> tuple[str, ...]:
+        """The values that a study's trainings yield: the error, and that in int8 where asked for.
+
+        None where nothing is trained.
+        """
+        if not self.needs_training:
+            return ()
+        measured = [o.name for o in self.objectives] + [limit.name for limit in self.limits]
+        return ("error", *dict.fromkeys(n for n in measured if _objective(n).needs_int8))
+
+    @property
+    def judged_by(self) -> str:
+        """The trained value that networks are compared by: of the objectives the first, if any."""
+        trained = [o.name for o in self.objectives if o.needs_training]
+        return (trained or ["error"])[0]
+
+    @property
     def cost_names(self) -> tuple[str, ...]:
         """The objectives and limits that need no training, objectives first."""
         names = [o.name for o in self.objectives] + [limit.name for limit in self.limits]
@@ -184,6 +202,15 @@ class Problem:
         """Returns what stands for the metric when networks are compared, minimised."""
         return metric + self.loss_weight * loss if self.loss_weight else metric
 
+    def scores(self, evaluation: Evaluation) -> dict[str, float]:
+        """Returns the score of every metric of an evaluation, by the metric's name in values."""
+        runs = {"error": evaluation, "int8_error": evaluation.int8}
+        return {
+            name: self.score(run.metric, run.loss)
+            for name, run in runs.items()
+            if run is not None and run.metric is not None and run.loss is not None
+        }
+
     def violations(self, values: Mapping[str, float]) -> list[float]:
         """Returns (value - limit) / limit for every limit; a value that is absent violates none."""
         return [
@@ -244,9 +271,15 @@ class Problem:
         return ", ".join(broken)
 
     def readable(self, name: str, value: float) -> str:
-        """Returns an objective's value as a person reads it; the error in the metric's own unit."""
-        dimension = self.metric.unit if name == "error" else _objective(name).dimension
-        return format_quantity(value, dimension)
+        """Returns an objective's value as a person reads it; errors in the metric's own unit."""
+        objective = _objective(name)
+        unit = self.metric.unit if objective.needs_training else objective.dimension
+        return format_quantity(value, unit)
+
+    def title(self, name: str) -> str:
+        """Returns an objective's name, with the metric's name in place of "error"."""
+        metric = self.metric.name
+        return {"error": metric, "int8_error": f"int8_{metric}"}.get(name, name)
 
     def describe_device(self) -> str:
         """Returns the device, its kernel library and how far its latency can be trusted."""
@@ -274,7 +307,7 @@ def _limits(config: StudyConfig, device: Device, metric: Metric) -> tuple[Limit,
     if device.flash_bytes is not None:
         limits["flash"] = Limit("flash", float(device.flash_bytes), device.name)
     for name, value in config.search.limits.items():
-        is_number = name == "error" and metric.is_regression
+        is_number = _objective(name).needs_training and metric.is_regression
         dimension = metric.unit if is_number else _objective(name).dimension
         try:
             bound = parse_quantity(value, dimension)

@@ -139,19 +139,25 @@ class Store:
             )
 
     def add_evaluation(self, evaluation: Evaluation, state: State | None = None) -> None:
-        """Records one evaluation, and its trial's new state where one is given."""
-        e = evaluation
-        values = (e.trial, e.stage, e.seed, e.metric, e.loss, e.epochs, e.steps)
+        """Records one evaluation with its int8 form, and its trial's new state where one is given.
+
+        All of it or nothing.
+        """
+        rows = [evaluation] if evaluation.int8 is None else [evaluation, evaluation.int8]
         with self._guard():
-            self._db.execute(
+            self._db.executemany(
                 f"INSERT OR REPLACE INTO evaluations ({_EVALUATION}) VALUES "
                 "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*values, e.cpu_seconds, e.backend, e.error),
+                [
+                    (e.trial, e.stage, e.seed, e.metric, e.loss, e.epochs, e.steps)
+                    + (e.cpu_seconds, e.backend, e.error)
+                    for e in rows
+                ],
             )
             if state is not None:
                 self._db.execute(
                     "UPDATE trials SET state = ?, error = ? WHERE number = ?",
-                    (state, e.error, e.trial),
+                    (state, evaluation.failure, evaluation.trial),
                 )
 
     def add_tell(self, batch: int, cpu_seconds: float, wall_seconds: float) -> None:

@@ -196,16 +196,11 @@ class Study:
         trials = []
         for row in self.store.trials():
             evaluations = tuple(found.get(row.number, ()))
-            values = dict(row.analytic)
-            for evaluation in evaluations:
-                if evaluation.stage == "proxy" and evaluation.metric is not None:
-                    values["error"] = evaluation.metric
-            trials.append(
-                Trial(
-                    row.number, row.genome, row.digest, values, row.state, row.error,
-                    evaluations, self.decode,
-                )
+            trial = Trial(
+                row.number, row.genome, row.digest, row.analytic, row.state, row.error,
+                evaluations, self.decode,
             )  # fmt: skip
+            trials.append(trial.with_metrics("proxy"))
         return trials
 
     def finalists(self) -> list[Trial]:
@@ -215,18 +210,21 @@ class Study:
     def front(self) -> list[Trial]:
         """Returns the trials on the front, by falling cost: non-dominated by final values.
 
-        The error is that of the full training on the validation part, the mean over its
+        Errors are those of the full training on the validation part, the mean over its
         repetitions. Where no objective needs training, the front is that of all trials.
         """
         if self.problem.needs_training:
-            trials = [t for t in self.finalists() if self.problem.is_feasible(t.values)]
+            known = set(self.problem.trained_names)
+            trials = [t for t in self.finalists() if known <= t.values.keys()]
+            trials = [t for t in trials if self.problem.is_feasible(t.values)]
         else:
             trials = [t for t in self.trials() if t.state == "complete"]
         if not trials:
             return []
         F = self.problem.columns([trial.values for trial in trials])
         front = [trials[i] for i in np.flatnonzero(non_dominated(F))]
-        return sorted(front, key=lambda t: (t.values.get("error", 0.0), t.number))
+        judged_by = self.problem.judged_by
+        return sorted(front, key=lambda t: (t.values.get(judged_by, 0.0), t.number))
 
     def recommend(self, condition: str | None = None) -> Trial:
         """Returns the knee of the front, or of its part that satisfies a condition.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -12,7 +12,16 @@ import numpy as np
 from evonas.arch.spec import ArchSpec
 
 State = Literal["waiting", "infeasible", "complete", "failed"]
-Stage = Literal["proxy", "final", "release", "test"]
+Stage = Literal[
+    "proxy", "final", "release", "test", "proxy_int8", "final_int8", "release_int8", "test_int8"
+]
+INT8_STAGES: dict[Stage, Stage] = {
+    "proxy": "proxy_int8",
+    "final": "final_int8",
+    "release": "release_int8",
+    "test": "test_int8",
+}
+"""Stage -> that of the same network in int8."""
 
 SEED_NUMBER = -1
 """Trial number under which the seed network is kept when no trial is that network.
@@ -28,7 +37,8 @@ class Evaluation:
     Attributes:
         trial: Number of the trial; SEED_NUMBER or below for one outside the search.
         stage: "proxy" for a candidate's short training, "final" for a full one, "release" for the
-            one on training and validation data together, "test" for scoring on the test part.
+            one on training and validation data together, "test" for scoring on the test part; with
+            "_int8" behind it for the same network in int8.
         seed: Index of the repetition, from 0.
         metric: The task's metric in its own unit (of the part that the stage looks at); None when
             the evaluation failed.
@@ -36,8 +46,9 @@ class Evaluation:
         epochs: Passes over the training data.
         steps: Optimiser steps.
         cpu_seconds: CPU time.
-        backend: What trained it.
+        backend: What trained it; in int8 how the ranges of activations were found.
         error: Why it failed, or None.
+        int8: The same network in int8, where that was asked for; recorded as a row of its own.
     """
 
     trial: int
@@ -50,6 +61,25 @@ class Evaluation:
     cpu_seconds: float
     backend: str
     error: str | None = None
+    int8: Evaluation | None = None
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """What is known of the metric: "error" of the network, "int8_error" of it in int8."""
+        found = {"error": self.metric, "int8_error": self.int8.metric if self.int8 else None}
+        return {name: metric for name, metric in found.items() if metric is not None}
+
+    @property
+    def failure(self) -> str | None:
+        """Why the network or its int8 form failed, or None."""
+        return self.error or (self.int8.error if self.int8 else None)
+
+
+def of_stage(evaluations: Iterable[Evaluation], stage: Stage) -> list[Evaluation]:
+    """Returns the evaluations of a stage, in their order, each with its int8 form."""
+    rows = list(evaluations)
+    int8 = {(e.trial, e.seed): e for e in rows if e.stage == INT8_STAGES.get(stage)}
+    return [replace(e, int8=int8.get((e.trial, e.seed))) for e in rows if e.stage == stage]
 
 
 @dataclass(frozen=True)
@@ -87,15 +117,22 @@ class Trial:
         return self.decode(self.genome)
 
     def of_stage(self, stage: Stage) -> tuple[Evaluation, ...]:
-        """Returns the evaluations of a stage that succeeded, by repetition."""
-        found = [e for e in self.evaluations if e.stage == stage and e.metric is not None]
+        """Returns the evaluations of a stage that succeeded, by repetition, with int8 forms."""
+        found = [e for e in of_stage(self.evaluations, stage) if e.metric is not None]
         return tuple(sorted(found, key=lambda e: e.seed))
+
+    def mean_metrics(self, stage: Stage) -> dict[str, float]:
+        """Returns the means over repetitions of a stage's metrics; see Evaluation.metrics."""
+        runs = [run.metrics for run in self.of_stage(stage)]
+        names = dict.fromkeys(name for run in runs for name in run)
+        return {name: float(np.mean([r[name] for r in runs if name in r])) for name in names}
+
+    def with_metrics(self, stage: Stage) -> Trial:
+        """Returns the trial whose trained values are those of a stage, and none besides."""
+        costs = {n: v for n, v in self.values.items() if n not in ("error", "int8_error")}
+        return replace(self, values={**costs, **self.mean_metrics(stage)})
 
 
 def with_final_values(trial: Trial) -> Trial | None:
     """Returns a trial with the mean of its final values, or None where it has none."""
-    final = trial.of_stage("final")
-    if not final:
-        return None
-    error = float(np.mean([e.metric for e in final if e.metric is not None]))
-    return replace(trial, values={**trial.values, "error": error})
+    return trial.with_metrics("final") if trial.of_stage("final") else None

@@ -35,11 +35,61 @@ def test_an_lstm_is_one_operator_from_sequence_to_sequence(builder):
 
     graph = lower(spec)
 
-    lstm, scale = graph.ops  # neither the norm nor the ReLU goes into the LSTM
-    assert (lstm.kind, scale.kind, scale.activation) == ("lstm", "scale", "relu")
+    lstm, axes, scale = graph.ops  # neither the norm nor the ReLU goes into the LSTM
+    assert (lstm.kind, axes.kind, scale.kind, scale.activation) == ("lstm", "axes", "scale", "relu")
     assert graph.tensors[lstm.output].shape == (1, 32, 16)
     assert (lstm.weights, lstm.biases, lstm.scaled_channels) == (4 * 16 * 22, 4 * 16, 0)
     assert ArchSpec.from_json(spec.to_json()) == spec
+
+
+def sequences(graph):
+    return [
+        graph.tensors[0].is_sequence,
+        *(graph.tensors[op.output].is_sequence for op in graph.ops),
+    ]
+
+
+def test_lstms_on_the_input_and_before_the_last_step_need_no_copy(builder):
+    x = builder.lstm(builder.lstm(builder.input((6, 32)), 16), 8)
+    graph = lower(builder.finish(builder.dense(builder.last_step(x), 3)))
+
+    assert [op.kind for op in graph.ops] == ["lstm", "lstm", "strided_slice", "dense"]
+    assert sequences(graph) == [True, True, True, True, False]
+
+
+def test_between_convolutions_and_an_lstm_a_copy_changes_the_axes(builder):
+    x = builder.lstm(builder.conv1d(builder.input((6, 32)), 8, 1), 16)
+    graph = lower(builder.finish(builder.global_average_pool(x)))
+
+    assert [op.kind for op in graph.ops] == ["conv", "axes", "lstm", "axes", "average_pool"]
+    assert sequences(graph) == [False, False, True, True, False, False]
+    before, after = graph.ops[1], graph.ops[3]
+    for op in (before, after):
+        assert graph.tensors[op.inputs[0]].shape == graph.tensors[op.output].shape
+
+
+def test_two_lstms_behind_a_convolution_share_its_copy(builder):
+    x = builder.conv1d(builder.input((6, 32)), 8, 1)
+    graph = lower(builder.finish(builder.add(builder.lstm(x, 16), builder.lstm(x, 16))))
+
+    assert [op.kind for op in graph.ops] == ["conv", "axes", "lstm", "lstm", "add"]
+    assert sequences(graph)[-1]
+
+
+def test_an_lstm_is_added_to_a_convolution_with_four_axes(builder):
+    x = builder.input((6, 32))
+    graph = lower(builder.finish(builder.add(builder.lstm(x, 8), builder.conv1d(x, 8, 1))))
+
+    assert [op.kind for op in graph.ops] == ["axes", "lstm", "conv", "axes", "add"]
+    assert not sequences(graph)[-1]
+
+
+def test_stacked_frames_are_written_as_an_lstm_reads_them(builder):
+    x = builder.stack_frames(builder.input((6, 32)), 3)
+    graph = lower(builder.finish(builder.lstm(x, 16)))
+
+    assert [op.kind for op in graph.ops] == ["strided_slice", "stack", "lstm"]
+    assert sequences(graph) == [False, False, True, True]
 
 
 @pytest.mark.parametrize(("shape", "hidden"), [((6,), 16), ((3, 8, 8), 16), ((6, 32), 0)])

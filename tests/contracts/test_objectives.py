@@ -6,6 +6,8 @@ from evonas.cost import cost_report
 from evonas.devices import load_device
 from evonas.objectives import OBJECTIVES, AbstractObjective
 from evonas.proxy.result import TrainResult
+from evonas.quant.int8 import Int8Report
+from evonas.quant.score import Score
 from evonas.references import reference
 from evonas.units import UNITS
 
@@ -18,6 +20,9 @@ def objective(request) -> AbstractObjective:
 
 
 def value(objective: AbstractObjective) -> float:
+    if objective.needs_int8:
+        score = Score(0.26, 0.7)
+        return objective.value(Int8Report(0.25, score, score, "percentile"))
     if objective.needs_training:
         return objective.value(TrainResult(0.25, 0.7, 8.0, 100, 1.0))
     runtime = "c_step" if objective.name.endswith("_per_step") else "tflm"

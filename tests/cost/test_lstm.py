@@ -47,29 +47,40 @@ def test_deployed_it_has_one_bias_a_gate_and_trained_two():
     assert count_macs(lstm()) == 32 * 4 * 16 * (16 + 6)
 
 
-def test_the_arena_holds_both_sequences_and_four_buffers_of_the_gates():
+def test_the_arena_holds_both_sequences_and_the_buffers_of_the_gates():
     graph = lower(lstm())
 
-    assert arena_buffers(graph) == (
-        Buffer(6 * 32, 0, 1),
-        Buffer(16 * 32, 1, 1),
-        *[Buffer(2 * 16, 1, 1)] * 4,
-    )
-    for name in ("tflm", "tflm_offline", "tflm_reference"):
-        assert arena_head_bytes(graph, load_runtime(name)) == 192 + 512 + 4 * 2 * 16
+    sequences = (Buffer(6 * 32, 0, 1), Buffer(16 * 32, 1, 1))
+    assert arena_buffers(graph, scratch=False) == (*sequences, *[Buffer(2 * 16, 1, 1)] * 4)
+    assert arena_head_bytes(graph, load_runtime("tflm_reference")) == 192 + 512 + 4 * 2 * 16
+
+
+def test_cmsis_nn_needs_three_buffers_of_the_gates():
+    for name in ("tflm", "tflm_offline"):
+        assert arena_head_bytes(lower(lstm()), load_runtime(name)) == 192 + 512 + 3 * 2 * 16
+
+
+def test_a_copy_between_four_and_three_axes_is_a_tensor_of_the_arena():
+    b = SpecBuilder()
+    x = b.lstm(b.conv1d(b.input((4, 64)), 8, 1), 16)
+    graph = lower(b.finish(b.dense(b.last_step(x), 3)))
+
+    # the convolution's 512 bytes twice is less than one copy with the LSTM's output of 1024
+    assert arena_head_bytes(graph, load_runtime("tflm_reference")) == 512 + 1024 + 4 * 2 * 16
+    assert arena_buffers(graph)[:3] == (Buffer(256, 0, 1), Buffer(512, 1, 2), Buffer(512, 2, 3))
 
 
 def test_each_buffer_of_the_gates_is_aligned_by_itself():
     graph = lower(lstm(hidden=10))
 
-    assert arena_head_bytes(graph, load_runtime("tflm")) == 192 + 320 + 4 * 32
+    assert arena_head_bytes(graph, load_runtime("tflm_reference")) == 192 + 320 + 4 * 32
 
 
 def test_state_and_sums_of_weights_lie_in_the_tail():
     state = 16 + 2 * 16  # h int8, c int16
     sums = 8 * 4 * 16  # CMSIS-NN alone
 
-    assert peak_ram_bytes(lstm(), "tflm") == 832 + TAIL + state + sums
+    assert peak_ram_bytes(lstm(), "tflm") == 800 + TAIL + state + sums
     assert peak_ram_bytes(lstm(), "tflm_reference") == 832 + TAIL + state
     assert peak_ram_bytes(lstm(), "c") == 832 + state
 
@@ -90,12 +101,14 @@ def test_a_causal_network_with_an_lstm_runs_step_by_step():
     assert stream_step(lower(spec)).state_bytes == 2 * 4 + 3 * 12
 
 
-def test_a_file_of_it_has_3600_bytes():
-    # 3.6 kB: the published file; weights 1408, biases 256
-    assert model_bytes(lstm()) == pytest.approx(3600, abs=50)
-    # [1, 0, n] and input, output, 8 matrices, 4 biases, 2 states, 5 intermediates
-    assert model_bytes(lstm(), "tflm_offline") - model_bytes(lstm()) == 12 + 4 * 21
-    assert model_bytes(lstm(), "c") == 1408 + 4 * 64 + 8 * 5 + 2 * 512  # and two tables
+def test_a_file_of_it_has_3100_bytes():
+    # weights 1408, biases 256; the rest are tables of 16 tensors
+    assert model_bytes(lstm()) == pytest.approx(3100, abs=100)
+    # [1, 0, n] and input, output, 8 matrices, 4 biases, 2 states to 96; 76 for its entries of
+    # buffers and metadata
+    plan = model_bytes(lstm(), "tflm_offline") - model_bytes(lstm())
+    assert plan == pytest.approx(96 + 76, abs=16)
+    assert model_bytes(lstm(), "c") == 1408 + 4 * 64 + 8 * 5 + 512  # and a table
 
 
 def test_latency_follows_the_instructions_of_cmsis_nn(device):
@@ -134,9 +147,9 @@ def test_a_relaxed_lstm_costs_at_integers_what_it_costs():
     network = RelaxedNetwork(lambda widths: lstm(*widths))
 
     assert network.cost(lambda graph, op: op.macs, (16,)).value == 45_056
-    for cmsis_nn in (True, False):
+    for cmsis_nn, n_bytes in ((True, 800), (False, 832)):
         bound = liveness_bound(arena_buffers(lower(lstm()), cmsis_nn))
-        assert network.peak_bytes((16,), cmsis_nn).value == bound == 832
+        assert network.peak_bytes((16,), cmsis_nn).value == bound == n_bytes
 
 
 def test_a_core_without_dsp_instructions_takes_longer(device):

@@ -66,8 +66,8 @@ class TorchBackend(AbstractBackend):
         kind, scale = loss_kind(recipe, splits.is_regression), target_scale(splits)
         samples = used_samples(splits, recipe.data_fraction)
         model = build(spec, seed=seed)
-        with _one_thread():
-            loss = _loss(kind, recipe, splits, samples)
+        with one_thread():
+            loss = training_loss(kind, recipe, splits, samples)
             X, y = np.asarray(splits.train.X), standardised(splits.train.y, scale)
             n_steps, error = _train(model, loss, X, y, samples, recipe, seed)
         weights = read_weights(model)
@@ -92,7 +92,7 @@ class TorchBackend(AbstractBackend):
         model = Network(spec).eval()
         load_weights(model, weights)
         outputs = np.empty((len(X), *spec.output_shape), np.float32)
-        with _one_thread(), torch.inference_mode():
+        with one_thread(), torch.inference_mode():
             for start in range(0, len(X), CHUNK):
                 chunk = slice(start, start + CHUNK)
                 batch = torch.from_numpy(np.array(X[chunk], dtype=np.float32))
@@ -196,7 +196,7 @@ def _train(
     return len(rates), None
 
 
-def _loss(kind: str, recipe: Recipe, splits: Splits, samples: Indices) -> Loss:
+def training_loss(kind: str, recipe: Recipe, splits: Splits, samples: Indices) -> Loss:
     """Returns the loss that is trained: (outputs, targets) -> its mean over a batch."""
     if callable(recipe.loss):
         return recipe.loss
@@ -225,7 +225,8 @@ def _weighted_cross_entropy(
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
+    """Keeps PyTorch on one thread meanwhile."""
     # Two threads on shared cores were measured 28-148 times slower, and would change the bits.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

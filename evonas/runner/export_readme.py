@@ -1,0 +1,123 @@
+"""README.md of an export: how to feed the network, what it answers, how to check it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from evonas.runner.report_card import table
+from evonas.units import format_quantity
+
+MOST_CHANNELS = 16
+"""Channels, and likewise labels, that are listed; of more, export.json has them."""
+
+
+def readme(record: Mapping[str, Any]) -> str:
+    """Returns the text.
+
+    Args:
+        record: Content of export.json.
+    """
+    sections = [
+        [f"# {_title(record)}", "", _origin(record)],
+        _int8(record) if "input" in record else [],
+        _onnx(record) if "onnx" in record["formats"] else [],
+        _labels(record),
+        _files(record),
+    ]
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+def _title(record: Mapping[str, Any]) -> str:
+    if record["trial"] is None:
+        return f"Network {record['digest']}"
+    return f"{record['name']}: trial {record['trial']}"
+
+
+def _origin(record: Mapping[str, Any]) -> str:
+    shape = " x ".join(map(str, record["input_shape"]))
+    answer = "a number" if record["is_regression"] else f"{record['num_outputs']} classes"
+    return (
+        f"Network {record['digest']}, from {shape} inputs (channels first) to {answer}, exported "
+        f"by evonas {record['versions']['evonas']}."
+    )
+
+
+def _int8(record: Mapping[str, Any]) -> list[str]:
+    source, target = record["input"], record["output"]
+    shape = " x ".join(map(str, source["shape"]))
+    axes = "height x width x channels" if len(source["shape"]) == 3 else "features"
+    if len(source["shape"]) == 3 and source["shape"][0] == 1:
+        axes = "1 x time x channels"
+    return [
+        "## model.tflite: int8",
+        "",
+        f"Input: int8, {shape} ({axes}; channels lie next to each other). From a value x of",
+        "channel c in natural units, as in your data before any normalisation:",
+        "",
+        "```c",
+        f"float v = rintf((x - mean[c]) * gain[c]) + {source['zero_point']};",
+        "input[i] = v < -128 ? -128 : v > 127 ? 127 : (int8_t)v;",
+        "```",
+        "",
+        *_channels(record),
+        "",
+        f"Output: {record['num_outputs']} int8; value = {target['scale']!r} * (q - "
+        f"{target['zero_point']}).",
+        _meaning(record),
+    ]
+
+
+def _meaning(record: Mapping[str, Any]) -> str:
+    if record["is_regression"]:
+        return "A number in the target's own unit."
+    kind = "Shares of the classes, by a softmax" if record["softmax"] else "Logits"
+    return f"{kind}: the class is the place of the largest, and needs no conversion."
+
+
+def _channels(record: Mapping[str, Any]) -> list[str]:
+    mean, gain = record["normalisation"]["mean"], record["input"]["gain"]
+    if len(mean) > MOST_CHANNELS:
+        return ["`mean` is normalisation.mean and `gain` is input.gain in export.json."]
+    rows = [
+        [str(c), f"{m:.9g}", f"{g:.9g}"] for c, (m, g) in enumerate(zip(mean, gain, strict=True))
+    ]
+    return table(["channel", "mean", "gain"], rows)
+
+
+def _onnx(record: Mapping[str, Any]) -> list[str]:
+    shape = ", ".join(map(str, record["input_shape"]))
+    return [
+        "## model.onnx: float32",
+        "",
+        f"Input `input` (batch, {shape}) in natural units: the normalisation is in the file.",
+        f"Output `output` (batch, {record['num_outputs']}).",
+    ]
+
+
+def _labels(record: Mapping[str, Any]) -> list[str]:
+    labels = record["labels"]
+    if not labels:
+        return []
+    if len(labels) > MOST_CHANNELS:
+        return ["Classes: see labels in export.json."]
+    return ["Classes: " + ", ".join(f"{i} = {name}" for i, name in enumerate(labels)) + "."]
+
+
+def _files(record: Mapping[str, Any]) -> list[str]:
+    models = [f"{name} ({format_quantity(n, 'byte')})" for name, n in record["files"].items()]
+    lines = ["## Files", "", f"- {', '.join(models)}: to deploy"]
+    lines += ["- spec.json, weights.npz: the network and its trained weights in float32"]
+    if "input" in record:
+        lines += ["- int8.npz: its integers, as the numpy reference runs them"]
+        lines += [
+            "- test_vectors.npz: a few inputs in natural units and int8, and the int8 outputs"
+        ]
+    else:
+        lines += ["- test_vectors.npz: a few inputs in natural units"]
+    return [
+        *lines,
+        "- export.json: costs, metrics, labels, normalisation, quantisation, versions",
+        "",
+        "`evonas verify` on this folder runs the files and compares every output.",
+    ]
