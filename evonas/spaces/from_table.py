@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evonas.config import SpaceTable
-from evonas.errors import ConfigError, unknown_name
+from evonas.errors import ConfigError, SpecError, unknown_name
 from evonas.spaces import SPACES
 from evonas.spaces.mixed import MixedSpace, family
 from evonas.spaces.space import AbstractSpace
@@ -23,13 +23,17 @@ def space_from_table(
 
     Raises:
         ConfigError: A name or a key is unknown, stands in the wrong table, or a value is not what
-            its key takes.
-        SpecError: A seed network does not fit the input.
+            its key takes, such as a seed network that is none of the space.
     """
     kinds, settings = table.kind, table.settings
     if isinstance(kinds, str):
         _refuse_own_tables(kinds, settings)
-        space: AbstractSpace = SPACES.get(kinds).from_settings(settings, input_shape, num_outputs)
+        try:
+            space: AbstractSpace = SPACES.get(kinds).from_settings(
+                settings, input_shape, num_outputs
+            )
+        except SpecError as error:
+            raise ConfigError(f"[space] {error}") from None
         return space
     for name in kinds:
         SPACES.get(name)

@@ -131,8 +131,10 @@ def family(
     """
     try:
         found: AbstractSpace = SPACES.get(name).from_settings(settings, input_shape, num_outputs)
-    except (ConfigError, SpecError) as error:
-        raise type(error)(own_table(name, str(error))) from None
+    except ConfigError as error:
+        raise ConfigError(own_table(name, str(error))) from None
+    except SpecError as error:
+        raise ConfigError(f"[space.{name}] {error}") from None
     return found
 
 

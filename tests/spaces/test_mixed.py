@@ -156,6 +156,11 @@ def test_a_single_kind_is_that_space_alone():
         ({"kind": ["tcn", "rnn"], "tcn": 3}, "[space] tcn: expected a table, [space.tcn], got 3."),
         ({"kind": ["tcn", "rnn"], "rnn": {"cels": ["gru"]}}, "[space.rnn] unknown key 'cels'."),
         ({"kind": ["tcn", "rnn"], "tcn": {"seed_network": "nonet"}}, "[space.tcn] seed_network: "),
+        ({"kind": "tcn", "seed_network": "fastgrnn_har2"}, "[space] The spec is no temporal"),
+        (
+            {"kind": ["rnn", "metakernel"], "metakernel": {"seed_network": "ecgtcn"}},
+            "[space.metakernel] The spec is no network of meta-kernels",
+        ),
         ({"kind": "tcn", "tcn": TCN}, 'in [space] itself; or write kind = ["tcn"].'),
         ({"kind": "tcn", "rnn": RNN}, 'or write kind = ["tcn", "rnn"].'),
         ({"kind": ["tcn", "tcn"]}, "kind repeats a name: tcn, tcn"),
