@@ -16,6 +16,7 @@ from evonas.runner.report_exports import exports_table
 from evonas.runner.report_front import columns, front_section, title
 from evonas.spaces.mixed import family_names, log10_size
 from evonas.study.final import metric_on_test
+from evonas.study.recommend import SLACK, most_error, worth_having
 from evonas.study.study import Study
 from evonas.study.trial import Trial
 from evonas.units import format_duration, format_quantity
@@ -123,7 +124,8 @@ def _duration(seconds: dict[str, float]) -> str:
 def _recommendation(study: Study, trial: Trial) -> list[str]:
     seed = study.seed_trial()
     lines = _paragraph(
-        f"Trial {trial.number}, the knee of the front: of its networks the nearest to the ideal,",
+        f"Trial {trial.number}, the knee of the front: of its networks{_worth_having(study)} the",
+        "nearest to the ideal,",
         "which has an error of 0 and" if study.problem.needs_training else "which has",
         "the smallest costs that the space can reach.",
         "Distances are measured in the box from the ideal to",
@@ -145,6 +147,19 @@ def _recommendation(study: Study, trial: Trial) -> list[str]:
     titles = ["value", f"trial {trial.number}", "seed network", "seed / trial"]
     shares = [f"- {line}" for line in share_of_device(study, trial)]
     return ["", *lines, "", *table(titles, rows), "", *shares]
+
+
+def _worth_having(study: Study) -> str:
+    """Returns which of the front's networks could be recommended, if not all."""
+    most, front = most_error(study), study.front()
+    if most is None or len(worth_having(study, front)) in (0, len(front)):
+        return ""
+    judged_by = study.problem.judged_by
+    return (
+        f" with a validation {readable(study.problem.title(judged_by))} of at most "
+        f"{show(study, judged_by, most)} (the seed network's and {100 * SLACK:.0f} % of a constant "
+        "prediction's)"
+    )
 
 
 def _ratio(value: float) -> str:

@@ -22,14 +22,14 @@ from evonas.arch.spec import ArchSpec
 from evonas.atomic import write_text
 from evonas.config import StudyConfig, read_toml, validate_table
 from evonas.errors import ConfigError, StoreError
-from evonas.pareto import Box, knee, non_dominated
+from evonas.pareto import Box, non_dominated
 from evonas.proxy.losses import loss_kind
 from evonas.proxy.recipe import LossFunction, Recipe
 from evonas.searchers import SEARCHERS
 from evonas.study.evaluate import load_weights, share
-from evonas.study.limits import parse_condition
 from evonas.study.problem import Problem
 from evonas.study.reachable import check_reachable, smallest_reachable
+from evonas.study.recommend import recommend
 from evonas.study.store import Store
 from evonas.study.trial import SEED_NUMBER, Evaluation, Trial, with_final_values
 from evonas.study.yardsticks import reference_numbers, reference_specs, reference_trials
@@ -227,22 +227,17 @@ class Study:
         return sorted(front, key=lambda t: (t.values.get(judged_by, 0.0), t.number))
 
     def recommend(self, condition: str | None = None) -> Trial:
-        """Returns the knee of the front, or of its part that satisfies a condition.
+        """Returns the knee of the front's part that satisfies a condition.
 
         Args:
-            condition: Upper or lower bounds such as "latency <= 5 ms, error <= 4 %".
+            condition: Upper or lower bounds such as "latency <= 5 ms, error <= 4 %". Without one,
+                networks that err no more than the seed network and a little, where there are any
+                (evonas.study.recommend).
 
         Raises:
             ConfigError: The condition cannot be read, or no network on the front satisfies it.
         """
-        front = self.front()
-        if condition:
-            accepts = parse_condition(condition)
-            front = [trial for trial in front if accepts(trial.values)]
-        if not front:
-            wanted = f" that satisfies {condition!r}" if condition else " yet"
-            raise ConfigError(f"{self.directory}: there is no network on the front{wanted}.")
-        return front[knee(self.problem.columns([t.values for t in front]), self.box)]
+        return recommend(self, condition)
 
     def seed_trial(self) -> Trial:
         """Returns the seed network as a trial, with an error only once it was trained in full."""
