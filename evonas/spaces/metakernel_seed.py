@@ -91,7 +91,7 @@ def seed_spec(settings: MetaKernelSettings, input_shape: Shape, num_outputs: int
     kernel = KERNEL[rank] if seed.stem_kernel is None else seed.stem_kernel
     stem = Step(
         seed.stem or (seed.widths or (16,))[0],
-        cut(read_set(kernel, rank), input_shape[1:]),
+        cut(read_set(kernel, rank, "seed_network: stem_kernel"), input_shape[1:]),
         seed.stem_stride,
     )
     steps, shape = [stem], stem.output_shape(input_shape)
@@ -113,7 +113,7 @@ def _blocks(seed: MetaSeedNetwork, rank: int) -> list[Block]:
     return [
         Block(
             channels=width,
-            kernels=read_set(kernels[i], rank),
+            kernels=read_set(kernels[i], rank, "seed_network: kernel"),
             repeats=repeats[i],
             stride=strides[i],
             separable=separable[i],

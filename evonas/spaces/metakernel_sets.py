@@ -24,8 +24,13 @@ def set_name(kernels: KernelSet) -> str:
     return "+".join("x".join(map(str, taps)) for taps in kernels)
 
 
-def read_set(text: str | int, rank: int) -> KernelSet:
+def read_set(text: str | int, rank: int, key: str = "kernels") -> KernelSet:
     """Returns the set of a name; along two axes a lone number is a square.
+
+    Args:
+        text: The name.
+        rank: Spatial axes.
+        key: Where in [space] it stands, for messages.
 
     Raises:
         ConfigError: It is no such name, or its kernels cannot be merged into one.
@@ -36,13 +41,13 @@ def read_set(text: str | int, rank: int) -> KernelSet:
         taps = taps * rank if len(taps) == 1 else taps
         if len(taps) != rank or not all(n.isdigit() and int(n) for n in taps):
             form = "3 or 1+3+5" if rank == 1 else "3, 3x3 or 1x3+3x1"
-            raise ConfigError(f"[space] kernels: expected sizes such as {form}, got {text!r}.")
+            raise ConfigError(f"[space] {key}: expected sizes such as {form}, got {text!r}.")
         kernels.append(tuple(int(n) for n in taps))
     found = tuple(sorted(set(kernels)))
     try:
         check_merges(found)
     except SpecError as error:
-        raise ConfigError(f"[space] kernels: {text!r}: {error}") from None
+        raise ConfigError(f"[space] {key}: {text!r}: {error}") from None
     return found
 
 

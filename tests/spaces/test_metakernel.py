@@ -324,6 +324,8 @@ def test_a_set_has_the_name_by_which_it_is_read():
         ({"kernels": ["3x3"]}, "expected sizes such as 3 or"),
         ({"kernels": ["wide"]}, "expected sizes"),
         ({"kernels": []}, "at least 1 item"),
+        ({"seed_network": {"kernel": "3x3"}}, "seed_network: kernel: expected sizes"),
+        ({"seed_network": {"stem_kernel": "2+3"}}, "seed_network: stem_kernel: .*common centre"),
         ({"seed_network": {"skip": "some"}}, "skip"),
         ({"granlarity": 3}, "Did you mean 'granularity'"),
     ],
