@@ -9,7 +9,7 @@ from itertools import product
 from evonas.arch.ops import Shape
 from evonas.errors import SpecError
 from evonas.spaces.metakernel_network import Step
-from evonas.spaces.metakernel_sets import KernelSet, cut
+from evonas.spaces.metakernel_sets import KernelSet, cut, set_name
 
 SKIPS = ("none", "layer", "block")
 
@@ -149,10 +149,18 @@ def grouped(steps: Sequence[Step], x: Shape, max_repeats: int) -> list[Block]:
     """Returns the blocks that the steps of a seed make.
 
     Raises:
-        SpecError: They make none, such as where a shortcut spans layers of two kinds.
+        SpecError: They make none, such as where a shortcut spans layers of two kinds, or where a
+            kernel has taps that meet zeros alone, which the space does not write.
     """
     slots = [lambda block: True] * len(steps)
     found = arranged(steps, x, slots, max_repeats)
     if found is None:
+        for step in steps:
+            if step.kernels != cut(step.kernels, x[1:]):
+                raise SpecError(
+                    f"The seed's kernel {set_name(step.kernels)} reaches beyond all of a tensor of "
+                    f"shape {x}; take a larger input or a seed with fewer strides."
+                )
+            x = step.output_shape(x)
         raise SpecError("The seed's convolutions and shortcuts make no blocks of equal layers.")
     return [block for block in found if block is not None]

@@ -335,6 +335,12 @@ def test_a_wrong_space_table_is_refused(settings, words):
         MetaKernelSpace.from_settings(settings, (2, 32), 3)
 
 
+def test_a_seed_whose_kernels_reach_beyond_a_tensor_is_refused_with_that_reason():
+    assert MetaKernelSpace.from_reference("mobilenet_025", (3, 33, 33), 10).seed
+    with pytest.raises(SpecError, match=r"kernel 3x3 reaches beyond all of .* \(256, 1, 1\)"):
+        MetaKernelSpace.from_reference("mobilenet_025", (3, 32, 32), 10)
+
+
 def test_a_flat_input_is_refused():
     with pytest.raises(ConfigError, match="metakernel takes inputs"):
         MetaKernelSpace.from_settings({}, (640,), 3)
