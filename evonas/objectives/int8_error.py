@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from evonas.objectives.objective import AbstractObjective
-from evonas.quant.int8 import Int8Report
+
+if TYPE_CHECKING:
+    from evonas.quant.int8 import Int8Report
 
 
 class Int8Error(AbstractObjective):
