@@ -52,10 +52,9 @@ class ExportOptions:
 
     def int8(self, settings: Int8Settings) -> Int8Settings:
         """Returns a config's settings of int8 with these in place of its own."""
-        given = {"max_drop": self.max_drop, "steps": self.finetune_steps}
-        return replace(
-            settings, **{key: value for key, value in given.items() if value is not None}
-        )
+        max_drop = settings.max_drop if self.max_drop is None else self.max_drop
+        steps = settings.steps if self.finetune_steps is None else self.finetune_steps
+        return replace(settings, max_drop=max_drop, steps=steps)
 
 
 def export_target(
