@@ -183,11 +183,13 @@ def export_network(
         bool, typer.Option("--softmax", help="Shares of the classes as outputs, not logits.")
     ] = False,
     max_drop: Annotated[
-        float, typer.Option(help="By how much int8 may err more before it is fine-tuned.")
-    ] = 0.01,
+        float | None,
+        typer.Option(help="By how much int8 may err more before it is fine-tuned; else [int8]'s."),
+    ] = None,
     finetune_steps: Annotated[
-        int, typer.Option(help="Optimiser steps of that fine-tuning; 0 for none.")
-    ] = 300,
+        int | None,
+        typer.Option(help="Optimiser steps of that fine-tuning, 0 for none; else [int8]'s."),
+    ] = None,
     bare: Annotated[
         bool, typer.Option("--bare", help="No metadata in the files: a few hundred bytes less.")
     ] = False,
@@ -196,13 +198,11 @@ def export_network(
     """Write a trained network as files to deploy."""
     with _door():
         from evonas.config import StudyConfig
-        from evonas.quant.int8 import Int8Settings
         from evonas.runner.export import ExportOptions, export_target
 
         names = [name.strip() for name in formats.split(",") if name.strip()]
         task = None if config is None else StudyConfig.from_toml(config)
-        int8 = Int8Settings(max_drop=max_drop, steps=finetune_steps)
-        options = ExportOptions(offline_plan, softmax, bare, int8)
+        options = ExportOptions(offline_plan, softmax, bare, max_drop, finetune_steps)
         found = export_target(target, output, names, task, options, _say)
         typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from evonas.runner.export_record import export_record, file_metadata
 from evonas.runner.export_result import Export
 from evonas.runner.report_exports import record_export
 from evonas.runner.source import Source, find_source, study_source
-from evonas.study.loop import recipe_of
+from evonas.study.loop import int8_settings, recipe_of
 from evonas.study.study import Study
 from evonas.study.trial import Trial
 
@@ -40,13 +40,21 @@ class ExportOptions:
         softmax: Whether the outputs are shares of the classes instead of logits.
         bare: Whether files say nothing of study, costs, labels and normalisation: they are a few
             hundred bytes smaller.
-        int8: When a network in int8 is calibrated otherwise, or fine-tuned.
+        max_drop: In place of the config's [int8] max_drop; None for that.
+        finetune_steps: In place of the config's [int8] steps; None for that.
     """
 
     offline_plan: bool = False
     softmax: bool = False
     bare: bool = False
-    int8: Int8Settings = Int8Settings()
+    max_drop: float | None = None
+    finetune_steps: int | None = None
+
+    def int8(self, settings: Int8Settings) -> Int8Settings:
+        """Returns a config's settings of int8 with these in place of its own."""
+        max_drop = settings.max_drop if self.max_drop is None else self.max_drop
+        steps = settings.steps if self.finetune_steps is None else self.finetune_steps
+        return replace(settings, max_drop=max_drop, steps=steps)
 
 
 def export_target(
@@ -161,14 +169,15 @@ def _quantized(source: Source, options: ExportOptions) -> tuple[QuantizedNetwork
         source.weights,
         source.splits,
         source.metric,
-        options.int8,
+        options.int8(int8_settings(source.config.int8)),
         recipe_of(source.config.final, loss),
         source.config.study.seed,
     )
     how = {
         "ranges": report.method,
         "is_finetuned": report.is_finetuned,
-        "minmax": report.plain.metric,
+        "is_plain": report.is_plain,
+        "plain": report.plain.metric,
         "note": report.note,
     }
     return (append_softmax(network) if options.softmax else network), how

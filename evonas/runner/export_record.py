@@ -11,7 +11,6 @@ from evonas.cost.memory import arena_head_bytes
 from evonas.cost.runtimes import load_runtime
 from evonas.devices import load_device
 from evonas.export.format import Artefact
-from evonas.quant.quantize import CALIBRATION_SAMPLES
 from evonas.runner.source import Source
 from evonas.study.study import versions
 from evonas.tasks.splits import Normalisation
@@ -48,7 +47,7 @@ def export_record(
         "is_regression": splits.is_regression,
         "labels": list(splits.class_names),
         "normalisation": _listed(splits.normalisation),
-        **_quantization(artefact, len(splits.train)),
+        **_quantization(artefact, min(config.int8.samples, len(splits.train))),
         "device": source.device.source,
         "runtime": runtime,
         "offline_plan": artefact.offline_plan,
@@ -91,7 +90,7 @@ def _listed(normalisation: Normalisation) -> dict[str, list[float]]:
     return {"mean": normalisation.mean.tolist(), "std": normalisation.std.tolist()}
 
 
-def _quantization(artefact: Artefact, n_train: int) -> dict[str, Any]:
+def _quantization(artefact: Artefact, n_samples: int) -> dict[str, Any]:
     """Returns how input and output are quantised; nothing of a network in float."""
     network = artefact.network
     if network is None:
@@ -104,7 +103,7 @@ def _quantization(artefact: Artefact, n_train: int) -> dict[str, Any]:
             "gain": network.input_gain.tolist(),
         },
         "output": {"scale": network.output.scale, "zero_point": network.output.zero_point},
-        "calibration_samples": min(CALIBRATION_SAMPLES, n_train),
+        "calibration_samples": n_samples,
     }
 
 

@@ -54,12 +54,12 @@ class Export:
         return [*lines, f"next: evonas verify {quote(str(self.folder))}"]
 
     def _quantised(self, how: Mapping[str, Any] | None, unit: str) -> list[str]:
-        if how is None or (how["ranges"] == "minmax" and not how["is_finetuned"]):
+        if how is None or (how["is_plain"] and not how["note"]):
             return []
-        plain = format_quantity(how["minmax"], unit)
+        plain = format_quantity(how["plain"], unit)
         tuned = ", then fine-tuned in int8" if how["is_finetuned"] else ""
         note = f"; {how['note']}" if how["note"] else ""
-        return [f"int8 ranges by {how['ranges']}{tuned} (smallest and largest: {plain}){note}"]
+        return [f"int8 ranges by {how['ranges']}{tuned} (at first {plain}){note}"]
 
     def _prediction(self, name: str) -> str:
         predicted = self.record["costs"].get("model_bytes")

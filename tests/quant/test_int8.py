@@ -77,9 +77,9 @@ def test_a_share_may_drop_by_a_difference_and_a_number_by_a_share(ruined, bumps)
 
     for unit, most in ((ERROR, plain.drop), (cost, relative)):
         for max_drop, expected in ((most + 0.001, False), (most - 0.001, True)):
-            settings = Int8Settings(max_drop=max_drop)
+            settings = Int8Settings(max_drop=max_drop, steps=1)
             _, report = int8_network(spec, weights, bumps, unit, settings, RECIPE)
-            assert report.is_finetuned == expected
+            assert (report.is_finetuned or report.note is not None) == expected
 
 
 def test_inputs_take_the_way_through_natural_units(network, bumps):

@@ -18,7 +18,6 @@ from evonas.export.tflite_format import TFLiteFormat
 from evonas.proxy.backends.torch import TorchBackend
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.weights import initial_weights
-from evonas.quant.int8 import Int8Settings
 from evonas.quant.stored import load_network, save_network
 from evonas.runner.export import ExportOptions, export_target, export_trial
 from evonas.runner.search import search
@@ -425,22 +424,22 @@ def lopsided(network, config, tmp_path):
 
 
 def test_a_network_that_int8_makes_worse_is_fine_tuned_and_it_is_said(lopsided, config, tmp_path):
-    options = ExportOptions(int8=Int8Settings(learning_rate=0.01))
+    config = config.with_overrides(["int8.learning_rate=0.01"])
 
-    found = export_target(lopsided, tmp_path / "out", ("tflite",), config, options)
+    found = export_target(lopsided, tmp_path / "out", ("tflite",), config)
 
     scores = found.record["validation"]
     assert scores["float"] == 0
-    assert scores["quantised"]["minmax"] > 0.1
+    assert scores["quantised"]["plain"] > 0.1
     assert scores["quantised"]["is_finetuned"]
-    assert scores["int8"] < scores["quantised"]["minmax"]
-    assert ", then fine-tuned in int8 (smallest and largest: " in "\n".join(found.lines())
+    assert scores["int8"] < scores["quantised"]["plain"]
+    assert ", then fine-tuned in int8 (at first " in "\n".join(found.lines())
     verified = verify(tmp_path / "out")
     assert verified.is_equal
     assert verified.values["float"] < 0.1  # weights.npz stays the float network
 
 
 def test_fine_tuning_can_be_left_out(lopsided, config, tmp_path):
-    options = ExportOptions(int8=Int8Settings(steps=0))
+    options = ExportOptions(finetune_steps=0)
     found = export_target(lopsided, tmp_path / "out", ("tflite",), config, options)
     assert not found.record["validation"]["quantised"]["is_finetuned"]

@@ -18,21 +18,23 @@ from evonas.proxy.backends.torch import TorchBackend
 from evonas.quant.int8 import Int8Settings, int8_network
 from evonas.quant.score import int8_outputs
 from evonas.quant.stored import load_network
+from evonas.runner.outputs import front_record
 from evonas.runner.search import resume, search
-from evonas.study import evaluate
+from evonas.study import evaluate, final, loop
 from evonas.study.final import candidates, metric_on_test
 from evonas.study.loop import recipe_of
 from evonas.study.store import Store
+from evonas.study.study import Study
 from evonas.study.trial import of_stage
 from evonas.tasks.metrics import METRICS, predictions
 
 ERROR = METRICS["error"]
 
 
-def config_of(folder, trials=8, **search_keys):
+def config_of(folder, trials, target="class", **search_keys):
     data = {
         "study": {"name": "tiny", "dir": str(folder / "study"), "seed": 3},
-        "task": {"kind": "synthetic", "train": 60, "test": 20, "shape": [2, 24]},
+        "task": {"kind": "synthetic", "train": 60, "test": 20, "shape": [2, 24], "target": target},
         "space": {"kind": "tcn", "seed_network": {"widths": [6, 8], "kernel": 5, "pool": [1]}},
         "search": {
             "objectives": ["int8_error", "params"],
@@ -47,6 +49,15 @@ def config_of(folder, trials=8, **search_keys):
     return validate_table(StudyConfig, data, "tiny")
 
 
+def searched(config):
+    """Returns a study after its search and full trainings, without its figures and report."""
+    study = Study.from_config(config)
+    with study.working() as data:
+        loop.search(study, data)
+        final.finish(study, data)
+    return study
+
+
 def rows(study):
     store = Store.open(study.directory / "study.db")
     evaluations = [dataclasses.replace(e, cpu_seconds=0.0) for e in store.evaluations()]
@@ -56,7 +67,7 @@ def rows(study):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    return search(config_of(tmp_path_factory.mktemp("int8")))
+    return search(config_of(tmp_path_factory.mktemp("int8"), trials=6))
 
 
 def test_the_search_minimises_the_metric_of_the_integer_reference(finished):
@@ -77,9 +88,9 @@ def test_the_search_minimises_the_metric_of_the_integer_reference(finished):
 
 def test_candidates_and_front_are_chosen_by_the_int8_error(finished):
     finalists = finished.finalists()
-    final = [[t.values["int8_error"], t.values["params"]] for t in finalists]
+    full = [[t.values["int8_error"], t.values["params"]] for t in finalists]
     best = {
-        t.number for t, keep in zip(finalists, non_dominated(np.array(final)), strict=True) if keep
+        t.number for t, keep in zip(finalists, non_dominated(np.array(full)), strict=True) if keep
     }
     complete = [t for t in finished.trials() if t.state == "complete"]
     int8 = [t.of_stage("proxy")[0].int8 for t in complete]
@@ -142,7 +153,7 @@ def test_the_figure_of_the_front_has_the_int8_error_as_its_axis(finished):
 
 def test_a_resumed_search_ends_with_the_rows_of_one_in_one_go(finished, tmp_path):
     study = search(config_of(tmp_path, trials=3))
-    resumed = resume(study.directory, ["search.budget.trials=8"])
+    resumed = resume(study.directory, ["search.budget.trials=6"])
 
     known = {(e.trial, e.stage, e.seed) for e in rows(finished)[1]}
     trials, evaluations = rows(resumed)
@@ -167,7 +178,7 @@ def test_a_network_that_has_no_int8_form_is_a_row_with_its_error(finished, tmp_p
         return int8_network(spec, *arguments)
 
     monkeypatch.setattr(evaluate, "int8_network", refusing)
-    study = search(config_of(tmp_path, trials=4))
+    study = searched(config_of(tmp_path, trials=4))
 
     states = {t.number: (t.state, t.error) for t in study.trials()}
     assert states[0] == ("complete", None)
@@ -179,7 +190,7 @@ def test_a_network_that_has_no_int8_form_is_a_row_with_its_error(finished, tmp_p
 
 def test_it_may_be_a_limit_beside_the_error(tmp_path):
     keys = {"objectives": ["error", "params"], "limits": {"int8_error": "60 %"}}
-    study = search(config_of(tmp_path, trials=6, **keys))
+    study = searched(config_of(tmp_path, trials=6, **keys))
 
     values = [t.values["int8_error"] for t in study.trials() if t.state == "complete"]
     assert max(values) > 0.6
@@ -197,9 +208,33 @@ def test_the_full_training_is_fine_tuned_where_int8_costs_too_much(tmp_path, mon
 
     monkeypatch.setattr(evaluate, "int8_network", noted)
     config = config_of(tmp_path, trials=2).with_overrides(["int8.max_drop=0.2", "int8.steps=7"])
-    search(config)
+    searched(config)
 
     recipes = [(settings, recipe and recipe.steps, seed) for *_, settings, recipe, seed, _ in told]
     settings = Int8Settings(max_drop=0.2, steps=7)
     assert recipes[:2] == [(settings, None, 3)] * 2  # short trainings are not
     assert set(recipes[2:]) == {(settings, 10, 3)}
+
+
+def test_of_numbers_the_int8_error_is_in_the_metrics_own_unit(tmp_path):
+    keys = {"target": "number", "limits": {"int8_error": 50}}
+    study = searched(config_of(tmp_path, trials=3, **keys))
+
+    best = study.front()[0]
+    assert front_record(study, best)["test_int8_rmse"] == metric_on_test(best, "int8_error")
+    assert best.values["int8_error"] == pytest.approx(best.values["error"], rel=0.1)
+    assert study.problem.readable("int8_error", 12.5) == study.problem.readable("error", 12.5)
+    assert study.problem.readable("int8_error", 12.5) == "12.5"
+    assert front_data(study).axes[0].label == "validation int8 RMSE"
+
+
+def test_released_networks_are_those_that_are_tested_in_int8(tmp_path):
+    config = config_of(tmp_path, trials=2)
+    study = searched(config.with_overrides(["final.fit_on=train+validation", "final.seeds=1"]))
+
+    for trial in study.front():
+        (scored,) = trial.of_stage("test")
+        path = study.directory / "weights" / "release" / f"{trial.number}-0.int8.npz"
+        outputs = int8_outputs(load_network(path, trial.spec), study.splits.test.X)
+        expected = float(np.mean(predictions(outputs, False) != study.splits.test.y))
+        assert scored.int8.metric == expected
