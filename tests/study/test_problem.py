@@ -101,8 +101,10 @@ def test_a_window_is_refused_where_steps_are_executed():
 def test_a_space_that_looks_ahead_is_refused_with_the_way_out():
     seed = {"widths": [6, 8], "kernel": 5}
     space = {"seed_network": seed, "padding": "same"}
-    with pytest.raises(ConfigError, match=r'looks ahead.*\[space\] padding = "causal"'):
-        _problem(STREAM, device={"runtime": "c_step"}, space=space)
+    way_out = r'looks ahead.*the rnn space, and the tcn space with padding = "causal"'
+    for refused in (space, {"kind": "metakernel"}):  # the latter has no key of that name
+        with pytest.raises(ConfigError, match=way_out):
+            _problem(STREAM, device={"runtime": "c_step"}, space=refused)
 
 
 def test_generated_c_is_searched_for_latency_where_its_kernels_have_a_stand_in():
