@@ -103,7 +103,7 @@ def check_stream(graph: LoweredGraph) -> None:
             where = "behind the signal" if op.kind in ALIASES else "at both ends of the signal"
             raise UnsupportedOpError(
                 f"Node {op.node} looks ahead: it pads {where}. Only causal networks run step by "
-                'step (in a config: [space] padding = "causal").'
+                'step (in a config: the rnn space, and the tcn space with padding = "causal").'
             )
 
 
