@@ -26,6 +26,9 @@ from evonas.units import format_quantity
 MARGIN = 0.005
 """Half a point of error; for numbers the same share of the seed's metric."""
 
+COSTS = ("params", "macs", "latency", "latency_per_step")
+"""What is compared; a stream has a latency per step, all others one per window."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -75,9 +78,7 @@ def describe(study: Study) -> dict[str, object]:
 
 
 def _record(trial: Trial, seed: Trial) -> dict[str, object]:
-    ratios = {
-        name: seed.values[name] / trial.values[name] for name in ("params", "macs", "latency")
-    }
+    ratios = {name: seed.values[name] / trial.values[name] for name in COSTS if name in seed.values}
     return {
         "number": trial.number,
         "params": trial.values["params"],
@@ -90,7 +91,7 @@ def _record(trial: Trial, seed: Trial) -> dict[str, object]:
 def _print(study: Study, found: dict[str, object]) -> None:
     unit = study.problem.metric.unit
     print(f"\n{study.config.study.name}: {found['front']} networks on the front")
-    print(f"{'':28}{'params':>8}{'val':>9}{'test':>9}   seed over it: params, MACs, latency")
+    print(f"{'':28}{'params':>8}{'val':>9}{'test':>9}   seed over it: params, MACs, time")
     for name in ("seed", "no worse on validation", "within the margin on test"):
         record = found[name]
         if not isinstance(record, dict):
