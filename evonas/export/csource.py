@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from evonas.arch.graph import LoweredOp
+from evonas.arch.graph import LoweredGraph
 from evonas.cost.arena import Buffer
 from evonas.cost.memory import arena_plan
 from evonas.cost.runtimes import load_runtime
@@ -80,6 +80,7 @@ def c_source(
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED:
         raise ConfigError(f"Expected a name of small letters, digits and _, got {name!r}.")
+    check_graph(network.graph)
     text = comment(title or f"Network {network.spec.digest}")
     plan = _Plan(network)
     layers = [plan.layer(step) for step in range(len(network.ops))]
@@ -88,14 +89,21 @@ def c_source(
     return CSource(name, header, _source(network, name, text, plan, layers), ram_bytes)
 
 
-def check_operator(op: LoweredOp) -> None:
-    """Checks that an operator has a form in C.
+def check_graph(graph: LoweredGraph) -> None:
+    """Checks that a network has a form in C.
 
     Raises:
-        UnsupportedOpError: It has none.
+        UnsupportedOpError: It holds an operator that has none, or a tensor that is too large.
     """
-    if op.kind not in WRITERS:
-        raise UnsupportedOpError(f"Node {op.node}: generated C has no kernel for {op.kind!r}.")
+    for op in graph.ops:
+        if op.kind not in WRITERS:
+            raise UnsupportedOpError(f"Node {op.node}: generated C has no kernel for {op.kind!r}.")
+    for tensor in graph.tensors:
+        if len(tensor.shape) > 1 and max(tensor.shape) > LARGEST_SIDE:
+            raise UnsupportedOpError(
+                f"A tensor {shape_text(tensor.shape)} is too long for generated C, which takes "
+                f"{LARGEST_SIDE} positions or channels; stack frames or pool first."
+            )
 
 
 class _Plan:
@@ -114,18 +122,11 @@ class _Plan:
             n = len(scratch_buffers(graph, op, runtime.scratch))
             self.scratch.append(self.offsets[place : place + n])
             place += n
-        for tensor in graph.tensors:
-            if len(tensor.shape) > 1 and max(tensor.shape) > LARGEST_SIDE:
-                raise UnsupportedOpError(
-                    f"A tensor {shape_text(tensor.shape)} is too long for generated C, which takes "
-                    f"{LARGEST_SIDE} positions or channels; stack frames or pool first."
-                )
 
     def layer(self, step: int) -> Layer:
         """Returns an operator in C."""
         network, graph = self._network, self._network.graph
         op = graph.ops[step]
-        check_operator(op)
         tensors = (*op.inputs, op.output)
         parts = LayerParts(
             network.ops[step],

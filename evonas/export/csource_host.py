@@ -18,6 +18,7 @@ from evonas.quant.arithmetic import Int8s
 from evonas.quant.network import Floats
 
 COMPILERS = ("cc", "gcc", "clang")
+FIXED = ("-fno-pic", "-fno-pie")
 FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic")
 
 
@@ -132,6 +133,9 @@ def run_program(
 def static_bytes(source: Path, flags: Sequence[str] = ("-O2",)) -> int | None:
     """Returns the static memory of a C file that can be written to; None where ``nm`` is missing.
 
+    Compiled for a fixed address, as for a microcontroller: elsewhere constants with pointers are
+    written to when a program is loaded.
+
     Args:
         source: A file NAME.c, with NAME.h beside it.
         flags: Of the compiler.
@@ -141,7 +145,7 @@ def static_bytes(source: Path, flags: Sequence[str] = ("-O2",)) -> int | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "model.o"
-        command = [find_compiler(), *FLAGS, *flags, "-c", str(source), "-o", str(target)]
+        command = [find_compiler(), *FLAGS, *FIXED, *flags, "-c", str(source), "-o", str(target)]
         if subprocess.run(command, capture_output=True, check=False).returncode:
             raise DataError("does not compile")
         listing = subprocess.run(

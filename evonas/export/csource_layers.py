@@ -12,7 +12,7 @@ import numpy as np
 from evonas.arch.graph import LoweredOp
 from evonas.arch.ops import Shape
 from evonas.errors import UnsupportedOpError
-from evonas.export.csource_text import array, shape_text, structure
+from evonas.export.csource_text import array, braced, shape_text, structure
 from evonas.quant.arithmetic import Array
 from evonas.quant.network import Quantization, QuantizedOp
 
@@ -84,8 +84,7 @@ def _axes(parts: LayerParts) -> dict[str, Any]:
         n, kernel, stride, dilation = parts.shapes[0][i], op.kernel[i], op.stride[i], op.dilation[i]
         # The output's own shape may be flat.
         n_out = (n + sum(op.pads[i]) - (kernel - 1) * dilation - 1) // stride + 1
-        values = (n, n_out, kernel, stride, dilation, op.pads[i][0])
-        found[name] = f"{{{', '.join(map(str, values))}}}"
+        found[name] = braced((n, n_out, kernel, stride, dilation, op.pads[i][0]))
     return found
 
 
@@ -114,7 +113,7 @@ def _layer(
     arrays: list[str] | None = None,
     kind: str | None = None,
 ) -> Layer:
-    """Returns a call of a kernel with a structure, of the kernel's own kind unless another is named."""
+    """Returns a call of a kernel with a structure, of the kernel's own kind if none is named."""
     text = structure(kind or f"{kernel}_layer", parts.name, fields)
     arguments = ", ".join((f"&{parts.name}", *parts.inputs, parts.output))
     return Layer((kernel,), (*(arrays or ()), text), f"{kernel}({arguments});")
@@ -159,8 +158,8 @@ def _add(parts: LayerParts) -> Layer:
         raise UnsupportedOpError(f"{parts.op.name} came without multipliers.")
     fields = {
         "n": math.prod(parts.shapes[-1]),
-        "multipliers": "{%s}" % ", ".join(map(str, multipliers.tolist())),
-        "shifts": "{%s}" % ", ".join(map(str, shifts.tolist())),
+        "multipliers": braced(multipliers.tolist()),
+        "shifts": braced(shifts.tolist()),
         "a_zero": parts.sources[0].zero_point,
         "b_zero": parts.sources[1].zero_point,
         "out_zero": parts.target.zero_point,

@@ -8,7 +8,7 @@ import numpy as np
 
 from evonas.cost.recurrent import CARRIED, PREACTIVATIONS
 from evonas.export.csource_layers import Layer, LayerParts
-from evonas.export.csource_text import array, shape_text, structure
+from evonas.export.csource_text import array, braced, shape_text, structure
 from evonas.quant.lstm import LSTMIntegers
 from evonas.quant.recurrent import INPUT_BIASES, STATE_BIASES, Matrix, RecurrentIntegers
 
@@ -79,11 +79,11 @@ def _matrix(arrays: _Arrays, letter: str, matrix: Matrix, columns: int) -> str:
         fields["first"] = arrays.add(f"{letter}_first_factor", matrix.first.weights)
         fields["first_multiplier"] = matrix.first.multiplier
         fields["first_shift"] = matrix.first.shift
-    return "{%s}" % ", ".join(f".{key} = {value}" for key, value in fields.items())
+    return braced(f".{key} = {value}" for key, value in fields.items())
 
 
 def _biases(cell: str, p: RecurrentIntegers) -> Any:
-    """Returns the biases as a kernel reads them: those of W, then those of U, or the shared ones."""
+    """Returns the biases as a kernel reads them: of W, then of U, or the shared ones."""
     if cell not in INPUT_BIASES:
         return p.shared_biases
     return np.concatenate([p.w.biases, p.u.biases[list(STATE_BIASES.get(cell, {}))]])

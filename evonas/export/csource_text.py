@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -46,6 +46,11 @@ def numbers(values: Array, indent: str = "    ") -> str:
     return textwrap.fill(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
 
 
+def integers_table(rows: Array) -> str:
+    """Returns the rows of a table, each in braces."""
+    return "\n".join(f"    {{\n{numbers(row, ' ' * 8)}\n    }}," for row in rows)
+
+
 def _integer(value: int) -> str:
     """Returns a literal; the smallest int32 has none of its own."""
     return "INT32_MIN" if value == -(1 << 31) else str(value)
@@ -63,8 +68,13 @@ def array(name: str, values: Array, remark: str) -> str:
     return f"/* {remark} */\nstatic const {kind} {name}[{values.size}] = {{\n{numbers(values)}\n}};"
 
 
+def braced(values: Iterable[Any]) -> str:
+    """Returns values as an initialiser."""
+    return f"{{{', '.join(map(str, values))}}}"
+
+
 def structure(kind: str, name: str, fields: Mapping[str, Any]) -> str:
-    """Returns the definition of a constant structure, two or three fields a line."""
+    """Returns the definition of a constant structure."""
     text = ", ".join(f".{key} = {value}" for key, value in fields.items()) + ","
     text = textwrap.fill(
         text, WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False

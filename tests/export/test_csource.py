@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from evonas.arch.cells import CELLS
 from evonas.arch.lower import lower
 from evonas.cost.memory import graph_ram_bytes
 from evonas.cost.runtimes import load_runtime
-from evonas.errors import ConfigError, UnsupportedOpError
+from evonas.errors import ConfigError, DataError, UnsupportedOpError
 from evonas.export import csource
 from evonas.export.csource import c_source
+from evonas.export.csource_format import CFormat
 from evonas.export.csource_host import compile_programs, run_program, static_bytes
+from evonas.export.format import Artefact
 from evonas.quant.feed import answers, channels_last, feed, natural
 from evonas.quant.quantize import quantize
 from evonas.quant.reference import run
@@ -208,14 +211,16 @@ def test_references_are_equal(quantized, check, name):
     check([quantized(REFERENCES.get(name).build())], n=1)
 
 
-def test_static_memory_is_what_the_plan_says(builder, quantized, tmp_path):
-    x = builder.lstm(builder.input((3, 20)), 5)  # h and c beside the arena: 15 bytes
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_static_memory_is_what_the_plan_says(builder, quantized, tmp_path, cell):
+    x = builder.input((3, 20))
+    x = builder.lstm(x, 5) if cell == "lstm" else builder.recurrent(x, cell, 5)
     network = quantized(builder.finish(builder.dense(builder.last_step(x), 3)))
     code = c_source(network)
     (tmp_path / "model.c").write_text(code.source)
     (tmp_path / "model.h").write_text(code.header)
 
-    assert code.ram_bytes % 16 == 15
+    assert code.ram_bytes % 16 == (15 if cell == "lstm" else 0)  # h and c beside the arena
     assert static_bytes(tmp_path / "model.c") in (code.ram_bytes, None)
 
 
@@ -259,7 +264,8 @@ def test_the_source_names_layers_and_shapes_and_holds_only_what_it_needs(builder
 
     assert "/* conv 1: (1, 24, 3) -> (1, 22, 8) */" in code.source
     assert "static const int8_t conv_1_weights[72]" in code.source
-    assert "depthwise" not in code.source and "softmax" not in code.source
+    assert "depthwise" not in code.source
+    assert "softmax" not in code.source
     assert "void gesture_predict(const int8_t *input, int8_t *output);" in code.header
     assert '#define GESTURE_LABELS { "rest", "a \\042fist\\042\\077" }' in code.header
     assert "/* Trial 7 / * of x * /" in code.source
@@ -279,6 +285,63 @@ def test_an_operator_without_a_kernel_is_named(monkeypatch, builder, quantized):
     monkeypatch.delitem(csource.WRITERS, "dense")
     with pytest.raises(UnsupportedOpError, match="Node 1: generated C has no kernel for 'dense'"):
         c_source(network)
+
+
+@pytest.fixture
+def exported(builder, quantized, tmp_path):
+    """An artefact of format c, written."""
+    x = builder.relu(builder.conv1d(builder.input((3, 22)), 8, 3, padding="causal"))
+    network = quantized(builder.finish(builder.dense(builder.global_average_pool(x), 2)))
+    artefact = Artefact(network.spec, {}, network.normalisation, network)
+    CFormat().write(artefact, tmp_path)
+    return artefact
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make")
+def test_the_example_builds_and_its_self_test_finds_no_difference(exported, tmp_path):
+    def make():
+        return subprocess.run(
+            ["make", "test", "CFLAGS=-Werror"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    found = make()
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "0 of 4 stored outputs differ" in found.stdout
+
+    source = (tmp_path / "model.c").read_text()
+    (tmp_path / "model.c").write_text(source.replace(".out_zero = ", ".out_zero = 1 + "))
+    assert make().returncode != 0
+
+
+@pytest.mark.skipif(not shutil.which("cmake"), reason="no cmake")
+def test_the_example_builds_with_cmake(exported, tmp_path):
+    build = tmp_path / "build"
+    subprocess.run(["cmake", "-S", tmp_path, "-B", build], check=True, capture_output=True)
+    subprocess.run(["cmake", "--build", build], check=True, capture_output=True)
+    subprocess.run([build / "model_test"], check=True, capture_output=True)
+
+
+def test_without_a_compiler_nothing_is_passed_and_it_is_said(exported, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+
+    found = CFormat().compare(exported, tmp_path, np.zeros((2, 3, 22), np.float32))
+
+    assert (found.n_values, found.n_different, found.answers.shape) == (0, 0, (0, 2))
+    assert "no C compiler found (cc, gcc, clang); install one" in found.unchecked
+
+
+def test_a_program_that_crashes_is_one_line(exported, tmp_path):
+    source = (tmp_path / "model.c").read_text()
+    body = "void model_run(void)\n{\n    __builtin_trap();\n"
+    (tmp_path / "model.c").write_text(source.replace("void model_run(void)\n{\n", body))
+
+    with pytest.raises(DataError, match="model.c: the compiled program ends with status"):
+        CFormat().compare(exported, tmp_path, np.zeros((2, 3, 22), np.float32))
 
 
 def test_a_signal_that_is_too_long_is_refused(builder, quantized):
