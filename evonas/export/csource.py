@@ -6,7 +6,6 @@ in one static array where evonas.cost plans them for the runtime ``c``.
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -40,7 +39,8 @@ WRITERS: dict[str, Callable[[LayerParts], Layer]] = {
 }
 """Kind of operator -> how it is written."""
 
-RESERVED = {"arena", "axis", "matrix", "workspace", "main", *keyword.kwlist}
+RESERVED = ("arm_acle", "main", "stdint", "stdio", "stdlib", "string")
+"""Names whose files would stand in the way of others."""
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,11 @@ class _Plan:
         self.offsets, self.arena_bytes = plan.offsets, plan.head_bytes
         self.names = _unique([op.name for op in graph.ops])
         self.tensors = ["input", *(f"{name}_out" for name in self.names)]
-        self.scratch: list[tuple[int, ...]] = []
+        self._scratch: list[range] = []  # of each operator, which buffers are its own
         place = len(graph.tensors)
         for op in graph.ops:
             n = len(scratch_buffers(graph, op, runtime.scratch))
-            self.scratch.append(self.offsets[place : place + n])
+            self._scratch.append(range(place, place + n))
             place += n
 
     def layer(self, step: int) -> Layer:
@@ -136,7 +136,7 @@ class _Plan:
             tuple(graph.tensors[i].shape for i in tensors),
             tuple(self.tensors[i] for i in op.inputs),
             self.tensors[op.output],
-            self.scratch[step],
+            tuple(self.offsets[i] for i in self._scratch[step]),
         )
         return WRITERS[op.kind](parts)
 
@@ -155,10 +155,9 @@ class _Plan:
             + f"  {shape_text(t.shape)}"
             for t in tensors
         ]
-        for name, offsets in zip(self.names, self.scratch, strict=True):
-            for offset in offsets:
-                buffer = self.buffers[self.offsets.index(offset, len(tensors))]
-                rows.append(_row(f"{name} (scratch)", offset, buffer))
+        for name, indices in zip(self.names, self._scratch, strict=True):
+            title = f"{name} (scratch)"
+            rows += [_row(title, self.offsets[i], self.buffers[i]) for i in indices]
         return "\n".join(rows)
 
 

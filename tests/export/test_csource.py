@@ -273,7 +273,7 @@ def test_the_source_names_layers_and_shapes_and_holds_only_what_it_needs(builder
     assert "malloc" not in code.source
 
 
-@pytest.mark.parametrize("name", ["3d", "my model", "Model", "main"])
+@pytest.mark.parametrize("name", ["3d", "my model", "Model", "main", "string"])
 def test_a_name_that_c_cannot_take_is_refused(builder, quantized, name):
     network = quantized(builder.finish(builder.dense(builder.input((4,)), 2)))
     with pytest.raises(ConfigError, match="Expected a name of small letters"):

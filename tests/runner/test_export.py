@@ -390,7 +390,7 @@ def test_a_network_that_does_not_fit_is_refused_with_both_numbers(network, confi
     [
         (
             lambda b, x: b.last_step(b.recurrent(x, "gru", 4)),
-            "no operator for the cell 'gru', only for an LSTM of full rank. --format onnx",
+            "no operator for the cell 'gru', only for an LSTM of full rank. --format c can",
         ),
         (
             lambda b, x: b.last_step(b.recurrent(x, "lstm", 8, rank_u=2)),
