@@ -488,6 +488,7 @@ def test_an_export_that_cannot_be_made_is_one_line(study, tmp_path):
 
 def test_formats_are_listed(study):
     assert [line.split()[0] for line in run("list", "formats").stdout.splitlines()] == [
+        "c",
         "onnx",
         "tflite",
     ]

@@ -8,6 +8,7 @@ FORMATS = Registry(
     "format",
     "evonas.formats",
     {
+        "c": "evonas.export.csource_format:CFormat",
         "onnx": "evonas.export.onnx_format:ONNXFormat",
         "tflite": "evonas.export.tflite_format:TFLiteFormat",
     },

@@ -30,6 +30,8 @@ class Artefact:
         offline_plan: Whether a file says where tensors lie, if the format can.
         softmax: Whether the outputs are shares of the classes instead of logits; the int8 form has
             it appended then.
+        samples: Inputs in natural units, (n, *input_shape), that a file may keep to test itself;
+            None for inputs that it draws.
     """
 
     spec: ArchSpec
@@ -39,6 +41,7 @@ class Artefact:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     offline_plan: bool = False
     softmax: bool = False
+    samples: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class Comparison:
         first: The first one that differs; None where all agree.
         answers: The file's outputs as numbers, (n_samples, num_outputs).
         figures: Sizes.
+        unchecked: Why nothing was run here; None where it was.
     """
 
     file: str
@@ -99,6 +103,7 @@ class Comparison:
     first: Difference | None
     answers: Floats
     figures: tuple[Figure, ...] = ()
+    unchecked: str | None = None
 
 
 class AbstractFormat(ABC):
@@ -106,6 +111,9 @@ class AbstractFormat(ABC):
 
     file: ClassVar[str]
     """Name of the file that it writes."""
+
+    others: ClassVar[tuple[str, ...]] = ()
+    """Names of the files that it writes beside it."""
 
     is_int8: ClassVar[bool]
     """Whether it needs the network in int8."""

@@ -137,11 +137,11 @@ def _placed_around(buffers: Sequence[Buffer], offsets: Sequence[int]) -> int:
 
 def _no_operator(op: LoweredOp) -> str:
     if op.kind != "recurrent":
-        return f"Node {op.node}: a .tflite file cannot hold {op.kind!r}; --format onnx can."
+        return f"Node {op.node}: a .tflite file cannot hold {op.kind!r}; --format c can."
     low_rank = " of low rank" if op.rank_w or op.rank_u else ""
     return (
         f"Node {op.node}: TFLite has no operator for the cell {op.cell!r}{low_rank}, only for an "
-        "LSTM of full rank. --format onnx can hold it (in float32)."
+        "LSTM of full rank. --format c can hold it, and --format onnx in float32."
     )
 
 

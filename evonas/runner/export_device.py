@@ -22,13 +22,16 @@ def deployed_runtime(
 ) -> str | None:
     """Returns the runtime that will execute an export; None where no format is for a device.
 
-    That of the config where it reads one of the formats, else TensorFlow Lite Micro for a .tflite.
+    That of the config where it reads one of the formats, else TensorFlow Lite Micro for a .tflite
+    and "c" for C source.
     """
     wanted = source.device.runtime
     reads = load_runtime(wanted).export_format
     if any(chosen.export_format == reads for chosen in formats.values()):
         return "tflm_offline" if offline_plan and wanted == "tflm" else wanted
-    return ALWAYS[offline_plan] if "tflite" in formats else None
+    if "tflite" in formats:
+        return ALWAYS[offline_plan]
+    return "c" if "c" in formats else None
 
 
 def check_device(source: Source, runtime: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from evonas.atomic import whole_file, write_text
 from evonas.errors import ConfigError, EvonasError, StoreError
 from evonas.export.format import AbstractFormat, Artefact
 from evonas.export.tflite_format import metadata_bytes
+from evonas.quant.arithmetic import Array
 from evonas.quant.feed import feed, natural
+from evonas.quant.network import Floats
 from evonas.quant.reference import run
 from evonas.quant.stored import load_network, save_network
 from evonas.runner.export_readme import readme
@@ -95,18 +98,27 @@ def write_folder(
         for name in (*_earlier(folder), VERIFIED):
             (folder / name).unlink(missing_ok=True)
         # First, so that an export that is interrupted can be made again in the same folder.
-        begun = {**record, "files": {chosen.file: 0 for chosen in formats.values()}}
+        others = [name for chosen in formats.values() for name in chosen.others]
+        begun = {
+            **record,
+            "files": {chosen.file: 0 for chosen in formats.values()},
+            "others": others,
+        }
         _write_record(folder, begun)
         write_text(folder / SPEC, artefact.spec.to_json())
         save_weights(folder / WEIGHTS, dict(artefact.weights))
         if artefact.network is not None:
             save_network(folder / INT8, artefact.network)
-        _save_vectors(folder / VECTORS, artefact, part)
+        rows = _kept_rows(part)
+        inputs = natural(part.X[rows], artefact.normalisation)
+        artefact = dataclasses.replace(artefact, samples=inputs)
+        _save_vectors(folder / VECTORS, artefact, inputs, part.y[rows])
         paths = [chosen.write(artefact, folder) for chosen in formats.values()]
         complete = {
             **record,
             "formats": list(formats),
             "files": {path.name: path.stat().st_size for path in paths},
+            "others": others,
             "metadata_bytes": metadata_bytes(artefact) if "tflite" in formats else 0,
         }
         write_text(folder / README, readme(complete))
@@ -161,7 +173,8 @@ def _earlier(folder: Path) -> list[str]:
     """Returns the names of the files of an earlier export; none where there is none."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        models = [name for name in record["files"] if Path(name).name == name]
+        names = (*record["files"], *record.get("others", ()))
+        models = [name for name in names if Path(name).name == name]
     except (OSError, ValueError, KeyError, TypeError):
         return []
     return [SPEC, WEIGHTS, INT8, VECTORS, README, *models]
@@ -171,10 +184,13 @@ def _write_record(folder: Path, record: Mapping[str, Any]) -> None:
     write_text(folder / RECORD, json.dumps(record, indent=1) + "\n")
 
 
-def _save_vectors(path: Path, artefact: Artefact, part: Part) -> None:
-    rows = np.unique(np.linspace(0, len(part) - 1, min(N_VECTORS, len(part))).round().astype(int))
-    inputs = natural(part.X[rows], artefact.normalisation)
-    vectors = {"inputs": inputs, "labels": part.y[rows]}
+def _kept_rows(part: Part) -> Array:
+    """Returns which samples of a part are kept."""
+    return np.unique(np.linspace(0, len(part) - 1, min(N_VECTORS, len(part))).round().astype(int))
+
+
+def _save_vectors(path: Path, artefact: Artefact, inputs: Floats, labels: Array) -> None:
+    vectors: dict[str, Any] = {"inputs": inputs, "labels": labels}
     if artefact.network is not None:
         q = feed(artefact.network, inputs)
         vectors |= {"int8_inputs": q, "int8_outputs": run(artefact.network, q)}

@@ -21,6 +21,7 @@ def readme(record: Mapping[str, Any]) -> str:
     sections = [
         [f"# {_title(record)}", "", _origin(record)],
         _int8(record) if "input" in record else [],
+        _c(record) if "c" in record["formats"] else [],
         _onnx(record) if "onnx" in record["formats"] else [],
         _labels(record),
         _files(record),
@@ -49,8 +50,9 @@ def _int8(record: Mapping[str, Any]) -> list[str]:
     axes = "height x width x channels" if len(source["shape"]) == 3 else "features"
     if len(source["shape"]) == 3 and source["shape"][0] == 1:
         axes = "1 x time x channels"
+    names = [name for name in ("model.tflite", "model.c") if name in record["files"]]
     return [
-        "## model.tflite: int8",
+        f"## {' and '.join(names)}: int8",
         "",
         f"Input: int8, {shape} ({axes}; channels lie next to each other). From a value x of",
         "channel c in natural units, as in your data before any normalisation:",
@@ -65,6 +67,23 @@ def _int8(record: Mapping[str, Any]) -> list[str]:
         f"Output: {record['num_outputs']} int8; value = {target['scale']!r} * (q - "
         f"{target['zero_point']}).",
         _meaning(record),
+    ]
+
+
+def _c(record: Mapping[str, Any]) -> list[str]:
+    return [
+        "## model.c: C99 without dependencies",
+        "",
+        "`model.c` and `model.h` belong to your project; all buffers are static, and nothing is",
+        "allocated. `model_predict(input, output)` takes and gives int8 as above,",
+        "`model_predict_natural` takes floats in natural units (channels next to each other) and",
+        "gives numbers; `model_input`, `model_run` and `model_output` do without copies. Define",
+        "`EVONAS_DSP` on a Cortex-M4, M7 or M33 for its SIMD instructions. Link with",
+        "`-ffunction-sections -Wl,--gc-sections`, and what you do not call takes no flash.",
+        "",
+        "`make test` builds `main.c`, an example that runs the stored inputs of `model_vectors.h`",
+        "and compares the outputs; its status is 0 where all are equal. `CMakeLists.txt` makes a",
+        "library `model` of the same files.",
     ]
 
 
@@ -107,6 +126,8 @@ def _labels(record: Mapping[str, Any]) -> list[str]:
 def _files(record: Mapping[str, Any]) -> list[str]:
     models = [f"{name} ({format_quantity(n, 'byte')})" for name, n in record["files"].items()]
     lines = ["## Files", "", f"- {', '.join(models)}: to deploy"]
+    if record.get("others"):
+        lines += [f"- {', '.join(record['others'])}: what belongs to it"]
     lines += ["- spec.json, weights.npz: the network and its trained weights in float32"]
     if "input" in record:
         lines += ["- int8.npz: its integers, as the numpy reference runs them"]

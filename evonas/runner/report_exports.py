@@ -57,7 +57,10 @@ def _row(study: Study, folder: str, shown: Mapping[str, Any]) -> list[str]:
     row = [str(shown["trial"]), place, _values(scores, scores["unit"], ("int8", "float"))]
     if verified is None:
         return [*row, f"{', '.join(shown['formats'])}: not verified yet", ""]
-    files = [f"{file}: {n} of {total}" for file, (n, total) in verified["files"].items()]
+    files = [
+        f"{file}: {n} of {total}" if total else f"{file}: not checked"
+        for file, (n, total) in verified["files"].items()
+    ]
     test = _values(verified["values"], scores["unit"], tuple(verified["values"]), named=True)
     return [*row, f"{', '.join(files)} ({verified['part']})", test]
 

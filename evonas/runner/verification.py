@@ -60,8 +60,13 @@ class Verification:
 
     @property
     def is_equal(self) -> bool:
-        """Whether every output is what evonas computes."""
-        return self.vectors is None and not any(c.n_different for c in self.comparisons)
+        """Whether every file was run and every output is what evonas computes."""
+        return not self.differs and all(c.unchecked is None for c in self.comparisons)
+
+    @property
+    def differs(self) -> bool:
+        """Whether an output is another than evonas computes."""
+        return self.vectors is not None or any(c.n_different for c in self.comparisons)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns verify.json."""
@@ -86,7 +91,15 @@ class Verification:
             shown = [f"{k} {format_quantity(v, self.unit)}" for k, v in self.values.items()]
             lines.append(f"{self.samples.part} {self.metric}: {', '.join(shown)}")
         lines += [f"note: {note}" for note in self.notes]
-        return [*lines, "verified" if self.is_equal else "NOT verified: outputs differ"]
+        return [*lines, self._verdict()]
+
+    def _verdict(self) -> str:
+        if self.differs:
+            return "NOT verified: outputs differ"
+        unchecked = [c.file for c in self.comparisons if c.unchecked is not None]
+        if unchecked:
+            return f"NOT verified: {', '.join(unchecked)} not checked"
+        return "verified"
 
 
 def _comparison_dict(comparison: Comparison) -> dict[str, Any]:
@@ -97,11 +110,14 @@ def _comparison_dict(comparison: Comparison) -> dict[str, Any]:
         "n_different": comparison.n_different,
         "largest": comparison.largest,
         "first": None if first is None else dataclasses.asdict(first),
+        "unchecked": comparison.unchecked,
         "figures": [dataclasses.asdict(figure) for figure in comparison.figures],
     }
 
 
 def _comparison_lines(comparison: Comparison, where: str) -> list[str]:
+    if comparison.unchecked is not None:
+        return [f"{comparison.file}: not checked; {comparison.unchecked}"]
     what = "bytes" if comparison.reference == "numpy reference" else "outputs"
     sign = "differs from" if comparison.n_different else "=="
     lines = [

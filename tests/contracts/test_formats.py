@@ -99,6 +99,12 @@ def test_a_file_that_is_gone_is_one_line(chosen, make, natural_inputs, tmp_path)
         chosen.compare(make(0), tmp_path, natural_inputs)
 
 
+def test_a_format_writes_the_files_that_it_names_and_no_others(chosen, make, tmp_path):
+    chosen.write(make(0), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {chosen.file, *chosen.others}
+
+
+@pytest.mark.parametrize("chosen", ["onnx", "tflite"], indirect=True)
 def test_without_its_package_a_format_says_what_installs_it(chosen, make, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
     monkeypatch.setitem(sys.modules, "flatbuffers", None)

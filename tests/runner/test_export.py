@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -326,6 +327,56 @@ def test_onnx_alone_needs_no_int8_and_fits_any_device(network, config, tmp_path)
     assert verify(tmp_path / "out").is_equal
 
 
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+def test_c_holds_every_cell_and_is_verified_in_every_byte(network, config, tmp_path):
+    def gru(b, x):
+        return b.last_step(b.recurrent(x, "gru", 4, rank_u=2))
+
+    found = export_target(network(gru), tmp_path / "out", ["c"], config)
+
+    assert found.record["runtime"] == "c"
+    assert found.record["metadata"]["labels"] == ["wave0", "wave1", "wave2"]
+    assert '"wave0", "wave1", "wave2"' in (tmp_path / "out" / "model.h").read_text()
+    readme = (tmp_path / "out" / "README.md").read_text()
+    assert "## model.c: int8" in readme
+    assert "model_predict_natural" in readme
+    verified = verify(tmp_path / "out")
+    (comparison,) = verified.comparisons
+    assert (comparison.n_different, comparison.n_values) == (0, 3 * 30)
+    assert [(f.predicted, f.measured) for f in comparison.figures] == [
+        (found.record["costs"]["peak_ram_bytes"],) * 2
+    ]
+    built = subprocess.run(["make", "test"], cwd=tmp_path / "out", capture_output=True, text=True)
+    assert "0 of 8 stored outputs differ" in built.stdout
+
+
+def test_c_is_not_passed_where_there_is_no_compiler(network, config, tmp_path, monkeypatch):
+    export_target(network(), tmp_path / "out", ["c", "tflite"], config)
+    monkeypatch.setattr("evonas.export.csource_host.shutil.which", lambda name: None)
+
+    found = verify(tmp_path / "out", samples=2)
+
+    assert not found.is_equal
+    assert list(found.values) == ["model.tflite", "float"]
+    assert found.lines()[0].startswith("model.c: not checked; no C compiler found")
+    assert found.lines()[-1] == "NOT verified: model.c not checked"
+
+
+def test_an_export_in_another_format_removes_the_files_that_belonged_to_c(
+    network, config, tmp_path
+):
+    spec = network()
+    export_target(spec, tmp_path / "out", ["c"], config)
+    (tmp_path / "out" / "mine.c").write_text("")
+    assert (tmp_path / "out" / "Makefile").exists()
+
+    export_target(spec, tmp_path / "out", ["tflite"], config)
+
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert not names & {"model.c", "model.h", "model_vectors.h", "main.c", "Makefile"}
+    assert "mine.c" in names
+
+
 def test_a_network_that_does_not_fit_is_refused_with_both_numbers(network, config, tmp_path):
     tight = config.with_overrides(["device.reserve.ram=655000"])  # of 655360
     with pytest.raises(ConfigError, match=r"needs 1\.\d+ kB RAM of 360 B"):
@@ -338,7 +389,7 @@ def test_a_network_that_does_not_fit_is_refused_with_both_numbers(network, confi
     [
         (
             lambda b, x: b.last_step(b.recurrent(x, "gru", 4)),
-            "no operator for the cell 'gru', only for an LSTM of full rank. --format onnx",
+            "no operator for the cell 'gru', only for an LSTM of full rank. --format c can",
         ),
         (
             lambda b, x: b.last_step(b.recurrent(x, "lstm", 8, rank_u=2)),

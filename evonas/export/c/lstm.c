@@ -1,0 +1,58 @@
+/* TensorFlow Lite's fused LSTM of int8 inputs and states and int16 cells. Gates are in the order
+   input, forget, cell, output; weights are (gates, hidden, columns). */
+typedef struct {
+    int32_t steps, channels, hidden;
+    int16_t in_zero, out_zero;
+    int8_t cell_power;
+    const int8_t *input_weights, *state_weights;
+    const int32_t *biases;
+    const int32_t *input_multipliers, *state_multipliers;
+    const int8_t *input_shifts, *state_shifts;
+    int32_t cell_multiplier, output_multiplier;
+    int8_t cell_shift, output_shift;
+} lstm_layer;
+
+/* Writes the sums of one gate. */
+static void lstm_gate(const lstm_layer *p, int gate, const int8_t *x, const int8_t *h, int16_t *sums)
+{
+    const int8_t *w = p->input_weights + gate * p->hidden * p->channels;
+    const int8_t *u = p->state_weights + gate * p->hidden * p->hidden;
+    const int32_t *biases = p->biases + gate * p->hidden;
+    for (int32_t j = 0; j < p->hidden; j++, w += p->channels, u += p->hidden) {
+        const int32_t from_input = requantize(dot(x, w, p->channels, -p->in_zero, biases[j]),
+                                              p->input_multipliers[gate], p->input_shifts[gate]);
+        const int32_t from_state = requantize(dot(h, u, p->hidden, -p->out_zero, 0),
+                                              p->state_multipliers[gate], p->state_shifts[gate]);
+        sums[j] = clip16(clip16(from_input) + clip16(from_state));
+    }
+}
+
+/* Moves hidden state h and cell state c on by one position. */
+static void lstm_step(const lstm_layer *p, const int8_t *x, int8_t *h, int16_t *c,
+                      int16_t *const sums[4])
+{
+    for (int gate = 0; gate < 4; gate++) {
+        lstm_gate(p, gate, x, h, sums[gate]);
+    }
+    for (int32_t j = 0; j < p->hidden; j++) {
+        const int32_t i = sigmoid_of(sums[0][j], -12), f = sigmoid_of(sums[1][j], -12);
+        const int32_t g = tanh_of(sums[2][j], -12), o = sigmoid_of(sums[3][j], -12);
+        const int16_t kept = clip16(requantize(f * c[j], (int32_t)1 << 30, -14));
+        const int16_t added = clip16(requantize(i * g, p->cell_multiplier, p->cell_shift));
+        c[j] = clip16(kept + added);
+        const int32_t y = o * tanh_of(c[j], p->cell_power);
+        const int32_t q = requantize(y, p->output_multiplier, p->output_shift) + p->out_zero;
+        h[j] = (int8_t)clamp(q, -128, 127);
+    }
+}
+
+static void lstm(const lstm_layer *p, const int8_t *input, int8_t *output, int8_t *h, int16_t *c,
+                 int16_t *const sums[4])
+{
+    memset(h, p->out_zero, (size_t)p->hidden);
+    memset(c, 0, (size_t)p->hidden * sizeof *c);
+    for (int32_t t = 0; t < p->steps; t++) {
+        lstm_step(p, input + t * p->channels, h, c, sums);
+        memcpy(output + t * p->hidden, h, (size_t)p->hidden);
+    }
+}

@@ -1,0 +1,120 @@
+"""How recurrent layers stand in generated C."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from evonas.cost.recurrent import CARRIED, PREACTIVATIONS
+from evonas.export.csource_layers import Layer, LayerParts
+from evonas.export.csource_text import array, braced, shape_text, structure
+from evonas.quant.lstm import LSTMIntegers
+from evonas.quant.recurrent import INPUT_BIASES, STATE_BIASES, Matrix, RecurrentIntegers
+
+LSTM_ARRAYS = (
+    "input_weights",
+    "state_weights",
+    "biases",
+    "input_multipliers",
+    "input_shifts",
+    "state_multipliers",
+    "state_shifts",
+)
+LSTM_NUMBERS = (
+    "cell_power",
+    "cell_multiplier",
+    "cell_shift",
+    "output_multiplier",
+    "output_shift",
+)
+
+
+class _Arrays:
+    """The definitions of a layer's arrays while they are collected."""
+
+    def __init__(self, parts: LayerParts) -> None:
+        self._parts = parts
+        self.definitions: list[str] = []
+
+    def add(self, field: str, values: Any) -> str:
+        """Adds an array and returns its name; shifts become int8."""
+        narrow = values.astype(np.int8) if field.endswith("shifts") else values
+        name = f"{self._parts.name}_{field}"
+        remark = f"{self._parts.op.name}: {field.replace('_', ' ')} {shape_text(values.shape)}"
+        self.definitions.append(array(name, narrow, remark))
+        return name
+
+
+def lstm_layer(parts: LayerParts) -> Layer:
+    """Returns a fused LSTM."""
+    p: LSTMIntegers = parts.quantized.parameters
+    arrays, name = _Arrays(parts), parts.name
+    steps, channels = parts.shapes[0][1:]
+    hidden = parts.shapes[-1][-1]
+    fields: dict[str, Any] = {"steps": steps, "channels": channels, "hidden": hidden}
+    fields |= {"in_zero": parts.sources[0].zero_point, "out_zero": parts.target.zero_point}
+    fields |= {field: arrays.add(field, getattr(p, field)) for field in LSTM_ARRAYS}
+    fields |= {field: getattr(p, field) for field in LSTM_NUMBERS}
+    sums = ", ".join(f"arena.words + {offset // 2}" for offset in parts.scratch)
+    call = (
+        f"int16_t *const {name}_sums[4] = {{{sums}}};\n"
+        f"    lstm(&{name}, {parts.inputs[0]}, {parts.output}, {name}_h, {name}_c, {name}_sums);"
+    )
+    return Layer(
+        ("lstm",),
+        (*arrays.definitions, structure("lstm_layer", name, fields)),
+        call,
+        (f"static int16_t {name}_c[{hidden}];", f"static int8_t {name}_h[{hidden}];"),
+        state_bytes=3 * hidden,
+    )
+
+
+def _matrix(arrays: _Arrays, letter: str, matrix: Matrix, columns: int) -> str:
+    """Returns the initialiser of a matrix."""
+    fields: dict[str, Any] = {"columns": matrix.weights.shape[2], "first_columns": columns}
+    for field in ("weights", "multipliers", "shifts"):
+        fields[field] = arrays.add(f"{letter}_{field}", getattr(matrix, field))
+    if matrix.first is not None:
+        fields["first"] = arrays.add(f"{letter}_first_factor", matrix.first.weights)
+        fields["first_multiplier"] = matrix.first.multiplier
+        fields["first_shift"] = matrix.first.shift
+    return braced(f".{key} = {value}" for key, value in fields.items())
+
+
+def _biases(cell: str, p: RecurrentIntegers) -> Any:
+    """Returns the biases as a kernel reads them: of W, then of U, or the shared ones."""
+    if cell not in INPUT_BIASES:
+        return p.shared_biases
+    return np.concatenate([p.w.biases, p.u.biases[list(STATE_BIASES.get(cell, {}))]])
+
+
+def recurrent_layer(parts: LayerParts) -> Layer:
+    """Returns a layer of one of evonas' own cells."""
+    p: RecurrentIntegers = parts.quantized.parameters
+    cell, arrays = parts.op.cell, _Arrays(parts)
+    steps, channels = parts.shapes[0][1:]
+    hidden = parts.shapes[-1][-1]
+    fields: dict[str, Any] = {
+        "steps": steps,
+        "channels": channels,
+        "hidden": hidden,
+        "in_zero": parts.sources[0].zero_point,
+        "keeps_all": int(len(parts.shapes[-1]) > 1),
+        "sum_power": p.sum_power,
+        "state_power": p.state_power,
+        "output_multiplier": p.output_multiplier,
+        "output_shift": p.output_shift,
+        "vectors": PREACTIVATIONS[cell],
+        "carried": CARRIED[cell],
+        "biases": arrays.add("biases", _biases(cell, p)),
+        "w": _matrix(arrays, "w", p.w, channels),
+        "u": _matrix(arrays, "u", p.u, hidden),
+    }
+    if p.scalars:
+        fields |= {"zeta": p.scalars[0], "nu": p.scalars[1]}
+    step = "lstm_cell" if cell == "lstm" else cell
+    scratch = f"arena.words + {parts.scratch[0] // 2}"
+    call = f"recurrent(&{parts.name}, {step}_step, {parts.inputs[0]}, {parts.output}, {scratch});"
+    layer = structure("recurrent_layer", parts.name, fields)
+    return Layer((f"cell_{cell}", "recurrent"), (*arrays.definitions, layer), call)

@@ -1,0 +1,352 @@
+"""Generated C, compiled and run on this machine, against the numpy reference."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from evonas.arch import SpecBuilder
+from evonas.arch.cells import CELLS
+from evonas.arch.lower import lower
+from evonas.cost.memory import graph_ram_bytes
+from evonas.cost.runtimes import load_runtime
+from evonas.errors import ConfigError, DataError, UnsupportedOpError
+from evonas.export import csource
+from evonas.export.csource import c_source
+from evonas.export.csource_format import CFormat
+from evonas.export.csource_host import compile_programs, run_program, static_bytes
+from evonas.export.format import Artefact
+from evonas.quant.feed import answers, channels_last, feed, natural
+from evonas.quant.quantize import quantize
+from evonas.quant.reference import run
+from evonas.quant.softmax import append_softmax
+from evonas.references import REFERENCES
+from evonas.spaces.metakernel import MetaKernelSpace
+from evonas.spaces.rnn import RNNSpace
+from evonas.spaces.tcn import TCNSpace
+from evonas.tasks.splits import Normalisation
+
+needs_compiler = pytest.mark.skipif(
+    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
+)
+pytestmark = needs_compiler
+FAST = ("-O1",)
+SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+BATCH = 20
+"""Networks in one call of the compiler."""
+
+
+@pytest.fixture
+def quantized(random_weights):
+    """Returns a network in int8 with random weights and a normalisation."""
+
+    def make(spec, seed=0):
+        rng = np.random.default_rng(seed)
+        channels = spec.input_shape[0]
+        X = rng.normal(size=(16, *spec.input_shape)).astype(np.float32)
+        mean, std = rng.normal(0, 5, channels), rng.uniform(0.1, 30, channels)
+        normalisation = Normalisation(mean.astype(np.float32), std.astype(np.float32))
+        return quantize(spec, random_weights(spec, rng), X, normalisation)
+
+    return make
+
+
+@pytest.fixture
+def check(tmp_path):
+    """Holds networks against the numpy reference: every output, and static memory."""
+
+    def run_all(networks, n=3, flags=FAST):
+        values = set()
+        for start in range(0, len(networks), BATCH):
+            batch = networks[start : start + BATCH]
+            names = [f"net{start + i}" for i in range(len(batch))]
+            sources = [write(network, name) for network, name in zip(batch, names, strict=True)]
+            program = tmp_path / f"program{start}"
+            compile_programs(sources, program, flags)
+            for i, network in enumerate(batch):
+                values |= compare(network, program, i, n, seed=start + i)
+        return values
+
+    def write(network, name):
+        code = c_source(network, name)
+        (tmp_path / f"{name}.c").write_text(code.source)
+        (tmp_path / f"{name}.h").write_text(code.header)
+        assert code.ram_bytes == graph_ram_bytes(network.graph, load_runtime("c"))
+        return tmp_path / f"{name}.c"
+
+    def compare(network, program, index, n, seed):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(0, 1.5, (n, *network.spec.input_shape)).astype(np.float32)
+        X[0] = rng.choice([-100, 100], X[0].shape)  # every input at an end of int8
+        X = natural(X, network.normalisation)
+        q = feed(network, X)
+        expected = run(network, q)
+        found = run_program(program, channels_last(X), q[0].size, expected.shape[1], index)
+        np.testing.assert_array_equal(found.inputs, q.reshape(n, -1))
+        np.testing.assert_array_equal(found.outputs, expected)
+        np.testing.assert_array_equal(found.answers, answers(network, expected))
+        return set(expected.ravel().tolist())
+
+    return run_all
+
+
+def drawn(rng, space):
+    return space.decode(np.array([rng.integers(gene.n_choices) for gene in space.genes]))
+
+
+def random_tcn(rng):
+    shape = ((1, 140), (2, 32), (4, 64), (9, 50))[rng.integers(4)]
+    settings = {"seed_network": "ecgtcn"}
+    if rng.random() < 0.7:
+        widths = [int(w) for w in rng.choice([4, 8, 12, 16], rng.integers(1, 5))]
+        pool = [1] if len(widths) > 1 and rng.random() < 0.5 else []
+        seed = {"widths": widths, "kernel": int(rng.integers(3, 10)), "pool": pool}
+        settings = {"seed_network": seed}
+    return drawn(rng, TCNSpace.from_settings(settings, shape, int(rng.integers(1, 6))))
+
+
+def random_metakernel(rng):
+    shape = ((3, 48), (1, 100), (3, 16, 16), (1, 20, 12))[rng.integers(4)]
+    widths = [int(w) for w in rng.choice([4, 8, 12], rng.integers(1, 4))]
+    settings = {"seed_network": {"widths": widths}}
+    return drawn(rng, MetaKernelSpace.from_settings(settings, shape, int(rng.integers(2, 6))))
+
+
+def random_rnn(rng):
+    shape = ((1, 60), (3, 40), (9, 50))[rng.integers(3)]
+    return drawn(rng, RNNSpace.from_settings({}, shape, int(rng.integers(1, 6))))
+
+
+SPACES = {"tcn": random_tcn, "metakernel": random_metakernel, "rnn": random_rnn}
+
+
+@pytest.mark.parametrize("space", SPACES)
+def test_random_networks_are_equal_in_every_byte(quantized, check, space):
+    networks = [quantized(SPACES[space](np.random.default_rng(s)), s) for s in range(5)]
+    assert len(check(networks)) > 20  # the outputs are not all clamped
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", SPACES)
+def test_200_random_networks_are_equal_in_every_byte(quantized, check, space):
+    seeds = range(1000, 1200)
+    networks = [quantized(SPACES[space](np.random.default_rng(s)), s) for s in seeds]
+    assert len(check(networks)) > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", SPACES)
+def test_no_access_is_out_of_bounds_and_no_behaviour_undefined(quantized, check, space):
+    seeds = range(2000, 2020)
+    networks = [quantized(SPACES[space](np.random.default_rng(s)), s) for s in seeds]
+    check(networks, flags=SANITIZED)
+
+
+def layer(cell, rank_w, rank_u, last_only):
+    b = SpecBuilder()
+    x = b.recurrent(b.input((5, 12)), cell, 7, rank_w, rank_u)
+    return b.finish(b.dense(b.last_step(x) if last_only else b.flatten(x), 3))
+
+
+def test_every_cell_of_every_rank_is_equal(quantized, check):
+    specs = [
+        layer(cell, rank_w, rank_u, last_only)
+        for cell in CELLS
+        for rank_w, rank_u in ((0, 0), (2, 0), (0, 3), (2, 3))
+        for last_only in (False, True)
+    ]
+    chosen = specs[:: len(specs) // 12]
+    assert len(check([quantized(spec, i) for i, spec in enumerate(chosen)])) > 20
+
+
+@pytest.mark.slow
+def test_every_cell_of_every_rank_is_equal_and_sanitized(quantized, check):
+    specs = [
+        layer(cell, rank_w, rank_u, last_only)
+        for cell in CELLS
+        for rank_w, rank_u in ((0, 0), (2, 0), (0, 3), (2, 3))
+        for last_only in (False, True)
+    ]
+    check([quantized(spec, i) for i, spec in enumerate(specs)], flags=SANITIZED)
+
+
+def everything(b):
+    x = b.relu(b.batch_norm(b.conv2d(b.input((6, 12, 10)), 8, (3, 2), pads=((2, 0), (1, 0)))))
+    y = b.batch_norm(b.conv2d(x, 16, 3, pads="same", groups=8, dilation=2))
+    x = b.batch_norm(b.relu(b.add(b.conv2d(x, 16, 1), y)))  # a norm that stays
+    x = b.conv2d(x, 8, 3, 2, "same", groups=4)
+    x = b.pool(b.add(x, b.batch_norm(x)), "average", 3, 2, pads=((0, 1), (1, 1)))
+    x = b.relu(b.pool(x, "max", 2))
+    x = b.batch_norm(b.relu(b.dense(b.flatten(x), 12)))
+    return b.finish(b.dense(x, 5))
+
+
+def test_a_network_of_every_operator_of_images_is_equal(builder, quantized, check):
+    check([append_softmax(quantized(everything(builder)))], n=8, flags=SANITIZED)
+
+
+def test_means_last_steps_and_stacked_frames_are_equal(builder, quantized, check):
+    x = builder.stack_frames(builder.input((3, 22)), 4)
+    x = builder.relu(builder.conv1d(x, 8, 2, padding="causal"))
+    x = builder.add(builder.last_step(x), builder.global_average_pool(x))
+    check([quantized(builder.finish(builder.relu(builder.add(x, builder.batch_norm(x)))))], n=8)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 0.03, 0.5, 100.0])
+def test_softmax_is_equal_at_every_scale(builder, random_weights, check, scale):
+    spec = builder.finish(builder.dense(builder.input((20,)), 12))
+    X = np.random.default_rng(0).normal(size=(16, 20)).astype(np.float32)
+    span = (-128 * scale, 127 * scale)
+    weights = random_weights(spec, np.random.default_rng(0))
+    network = quantize(spec, weights, X, ranges={0: span, 1: span})
+
+    check([append_softmax(network)], n=200)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REFERENCES.names())
+def test_references_are_equal(quantized, check, name):
+    check([quantized(REFERENCES.get(name).build())], n=1)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_static_memory_is_what_the_plan_says(builder, quantized, tmp_path, cell):
+    x = builder.input((3, 20))
+    x = builder.lstm(x, 5) if cell == "lstm" else builder.recurrent(x, cell, 5)
+    network = quantized(builder.finish(builder.dense(builder.last_step(x), 3)))
+    code = c_source(network)
+    (tmp_path / "model.c").write_text(code.source)
+    (tmp_path / "model.h").write_text(code.header)
+
+    assert code.ram_bytes % 16 == (15 if cell == "lstm" else 0)  # h and c beside the arena
+    assert static_bytes(tmp_path / "model.c") in (code.ram_bytes, None)
+
+
+DSP = """
+#include <stdint.h>
+typedef int32_t int16x2_t;
+typedef int32_t int8x4_t;
+static int32_t __sxtb16(int8x4_t x)
+{
+    return (int32_t)(((uint32_t)(int8_t)x & 0xffffu) | (uint32_t)(int8_t)(x >> 16) << 16);
+}
+static int32_t __sxtab16(int16x2_t a, int8x4_t x)
+{
+    const uint32_t low = (uint32_t)(int16_t)a + (uint32_t)(int8_t)x;
+    const uint32_t high = (uint32_t)(a >> 16) + (uint32_t)(int8_t)(x >> 16);
+    return (int32_t)((low & 0xffffu) | high << 16);
+}
+static int32_t __smlad(int16x2_t a, int16x2_t b, int32_t sum)
+{
+    return sum + (int16_t)a * (int16_t)b + (a >> 16) * (b >> 16);
+}
+"""
+"""Arm's instructions (Arm C Language Extensions, section on DSP) in plain C."""
+
+
+def test_the_path_with_dsp_instructions_is_equal(builder, quantized, check, tmp_path):
+    (tmp_path / "arm_acle.h").write_text(DSP)
+    x = builder.relu(builder.conv1d(builder.input((3, 22)), 8, 3, padding="causal"))
+    spec = builder.finish(builder.dense(builder.flatten(x), 4))
+    code = c_source(quantized(spec))
+
+    assert "arm_acle" in code.source
+    check([quantized(spec)], flags=("-O1", "-DEVONAS_DSP", f"-I{tmp_path}"))
+
+
+def test_the_source_names_layers_and_shapes_and_holds_only_what_it_needs(builder, quantized):
+    x = builder.relu(builder.conv1d(builder.input((3, 22)), 8, 3, padding="causal"))
+    network = quantized(builder.finish(builder.dense(builder.global_average_pool(x), 2)))
+
+    code = c_source(network, "gesture", ["rest", 'a "fist"?'], "Trial 7 /* of x */")
+
+    assert "/* conv 1: (1, 24, 3) -> (1, 22, 8) */" in code.source
+    assert "static const int8_t conv_1_weights[72]" in code.source
+    assert "depthwise" not in code.source
+    assert "softmax" not in code.source
+    assert "void gesture_predict(const int8_t *input, int8_t *output);" in code.header
+    assert '#define GESTURE_LABELS { "rest", "a \\042fist\\042\\077" }' in code.header
+    assert "/* Trial 7 / * of x * /" in code.source
+    assert not re.search(r"NAME|UPPER|@", code.source + code.header)
+    assert "malloc" not in code.source
+
+
+@pytest.mark.parametrize("name", ["3d", "my model", "Model", "main", "string"])
+def test_a_name_that_c_cannot_take_is_refused(builder, quantized, name):
+    network = quantized(builder.finish(builder.dense(builder.input((4,)), 2)))
+    with pytest.raises(ConfigError, match="Expected a name of small letters"):
+        c_source(network, name)
+
+
+def test_an_operator_without_a_kernel_is_named(monkeypatch, builder, quantized):
+    network = quantized(builder.finish(builder.dense(builder.input((4,)), 2)))
+    monkeypatch.delitem(csource.WRITERS, "dense")
+    with pytest.raises(UnsupportedOpError, match="Node 1: generated C has no kernel for 'dense'"):
+        c_source(network)
+
+
+@pytest.fixture
+def exported(builder, quantized, tmp_path):
+    """An artefact of format c, written."""
+    x = builder.relu(builder.conv1d(builder.input((3, 22)), 8, 3, padding="causal"))
+    network = quantized(builder.finish(builder.dense(builder.global_average_pool(x), 2)))
+    artefact = Artefact(network.spec, {}, network.normalisation, network)
+    CFormat().write(artefact, tmp_path)
+    return artefact
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make")
+def test_the_example_builds_and_its_self_test_finds_no_difference(exported, tmp_path):
+    def make():
+        return subprocess.run(
+            ["make", "test", "CFLAGS=-Werror"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    found = make()
+    assert (found.returncode, found.stderr) == (0, "")
+    assert "0 of 4 stored outputs differ" in found.stdout
+
+    source = (tmp_path / "model.c").read_text()
+    (tmp_path / "model.c").write_text(source.replace(".out_zero = ", ".out_zero = 1 + "))
+    assert make().returncode != 0
+
+
+@pytest.mark.skipif(not shutil.which("cmake"), reason="no cmake")
+def test_the_example_builds_with_cmake(exported, tmp_path):
+    build = tmp_path / "build"
+    subprocess.run(["cmake", "-S", tmp_path, "-B", build], check=True, capture_output=True)
+    subprocess.run(["cmake", "--build", build], check=True, capture_output=True)
+    subprocess.run([build / "model_test"], check=True, capture_output=True)
+
+
+def test_without_a_compiler_nothing_is_passed_and_it_is_said(exported, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+
+    found = CFormat().compare(exported, tmp_path, np.zeros((2, 3, 22), np.float32))
+
+    assert (found.n_values, found.n_different, found.answers.shape) == (0, 0, (0, 2))
+    assert "no C compiler found (cc, gcc, clang); install one" in found.unchecked
+
+
+def test_a_program_that_crashes_is_one_line(exported, tmp_path):
+    source = (tmp_path / "model.c").read_text()
+    body = "void model_run(void)\n{\n    __builtin_trap();\n"
+    (tmp_path / "model.c").write_text(source.replace("void model_run(void)\n{\n", body))
+
+    with pytest.raises(DataError, match="model.c: the compiled program ends with status"):
+        CFormat().compare(exported, tmp_path, np.zeros((2, 3, 22), np.float32))
+
+
+def test_a_signal_that_is_too_long_is_refused(builder, quantized):
+    x = builder.conv1d(builder.input((1, 40000)), 1, 3)
+    network = quantized(builder.finish(builder.dense(builder.global_average_pool(x), 1)))
+    assert lower(network.spec).tensors[0].shape == (1, 40000, 1)
+    with pytest.raises(UnsupportedOpError, match="too long for generated C"):
+        c_source(network)
