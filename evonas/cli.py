@@ -171,7 +171,7 @@ def export_network(
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")],
     formats: Annotated[
-        str, typer.Option("--format", help="One or several of evonas list formats: tflite,onnx.")
+        str, typer.Option("--format", help="One or several of evonas list formats: tflite,c,onnx.")
     ] = "tflite",
     config: Annotated[
         Path | None, typer.Option(help="Of a spec.json: the config with its task and device.")
