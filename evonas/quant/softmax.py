@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from evonas.arch.graph import LoweredGraph, LoweredOp, LoweredTensor
+from evonas.arch.graph import LoweredGraph, LoweredOp
 from evonas.arch.ops import Shape
 from evonas.errors import SpecError
 from evonas.quant.arithmetic import (
@@ -71,7 +71,8 @@ def append_softmax(network: QuantizedNetwork) -> QuantizedNetwork:
     shape = graph.tensors[graph.output].shape
     if math.prod(shape) < 2:
         raise SpecError(f"Softmax needs two outputs or more, the network has {math.prod(shape)}.")
-    tensor = LoweredTensor(len(graph.tensors), shape)
+    # With as many axes as the logits: the last state of an LSTM has three, other vectors four.
+    tensor = replace(graph.tensors[graph.output], index=len(graph.tensors))
     op = LoweredOp("softmax", (graph.output,), tensor.index, node=len(network.spec.nodes) - 1)
     longer = LoweredGraph((*graph.tensors, tensor), (*graph.ops, op), tensor.index)
     quantized, target = _integers(op, shape, network.output)

@@ -13,6 +13,7 @@ from evonas.export.tflite import tflite_bytes
 from evonas.export.tflm import Interpreter
 from evonas.quant.quantize import quantize
 from evonas.quant.reference import run
+from evonas.quant.softmax import append_softmax
 
 runtime = pytest.importorskip("tflite_micro.python.tflite_micro.runtime")
 
@@ -102,6 +103,21 @@ def test_quiet_and_saturated_lstms_are_met_bit_for_bit(random_weights, gain):
     weights = {name: gain * array for name, array in random_weights(spec, rng).items()}
 
     assert len(np.unique(check(spec, weights, 0))) > 100
+
+
+@pytest.mark.parametrize("n_classes", [2, 9])
+def test_shares_of_an_lstms_last_state_are_met_bit_for_bit(random_weights, n_classes):
+    b = SpecBuilder()
+    spec = b.finish(b.last_step(b.lstm(b.input((6, 20)), n_classes)))
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(16, 6, 20)).astype(np.float32)
+    network = append_softmax(quantize(spec, random_weights(spec, rng), X))
+    q = rng.integers(-128, 128, (20, 1, 20, 6)).astype(np.int8)
+
+    for offline in (False, True):
+        interpreter = Interpreter(tflite_bytes(network, offline_plan=offline, scratch=False))
+        np.testing.assert_array_equal(interpreter.invoke(q), run(network, q))
+        assert interpreter.arena_head_bytes() == arena_head_bytes(network.graph, HOST)
 
 
 @pytest.fixture
