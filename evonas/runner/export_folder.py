@@ -14,6 +14,7 @@ import numpy as np
 from evonas.arch.spec import ArchSpec
 from evonas.atomic import whole_file, write_text
 from evonas.errors import ConfigError, EvonasError, StoreError
+from evonas.export import FORMATS
 from evonas.export.format import AbstractFormat, Artefact
 from evonas.export.tflite_format import metadata_bytes
 from evonas.quant.arithmetic import Array
@@ -22,7 +23,7 @@ from evonas.quant.network import Floats
 from evonas.quant.reference import run
 from evonas.quant.stored import load_network, save_network
 from evonas.runner.export_readme import readme
-from evonas.runner.export_record import FORMAT
+from evonas.runner.export_record import FORMAT, check_record
 from evonas.study.evaluate import load_weights, save_weights
 from evonas.tasks.splits import Normalisation, Part
 
@@ -158,8 +159,7 @@ def read_folder(folder: Path) -> Exported:
             record["softmax"],
         )
         vectors = load_weights(folder / VECTORS)
-        if not record["formats"]:
-            raise StoreError(f"{path} names no format; export it again.")
+        check_record(record, artefact)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"{folder}: the export is damaged ({type(error).__name__}: {error}); export it again."
@@ -170,14 +170,21 @@ def read_folder(folder: Path) -> Exported:
 
 
 def _earlier(folder: Path) -> list[str]:
-    """Returns the names of the files of an earlier export; none where there is none."""
+    """Returns the names of the files of an earlier export; none where there is none.
+
+    Names that no format writes are left out: a record is a text that anyone can change.
+    """
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        names = (*record["files"], *record.get("others", ()))
-        models = [name for name in names if Path(name).name == name]
+        named = {*record["files"], *record.get("others", ())}
+        is_export = isinstance(record["format"], int) and isinstance(record["digest"], str)
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    return [SPEC, WEIGHTS, INT8, VECTORS, README, *models]
+    if not is_export:
+        return []
+    formats = [FORMATS.get(name) for name in FORMATS.names()]
+    known = [name for chosen in formats for name in (chosen.file, *chosen.others)]
+    return [SPEC, WEIGHTS, INT8, VECTORS, README, *(name for name in known if name in named)]
 
 
 def _write_record(folder: Path, record: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from evonas.cost import cost_report
 from evonas.cost.memory import arena_head_bytes
 from evonas.cost.runtimes import load_runtime
 from evonas.devices import load_device
+from evonas.errors import StoreError
 from evonas.export.format import Artefact
 from evonas.runner.source import Source
 from evonas.study.study import versions
@@ -17,6 +18,25 @@ from evonas.tasks.splits import Normalisation
 
 FORMAT = 1
 """Version of export.json."""
+
+ENTRIES: dict[str, tuple[type, ...]] = {
+    "formats": (list,),
+    "files": (dict,),
+    "study": (str, type(None)),
+    "is_regression": (bool,),
+    "softmax": (bool,),
+    "offline_plan": (bool,),
+    "metadata": (dict,),
+    "costs": (dict,),
+    "validation.metric": (str,),
+    "validation.unit": (str,),
+    "data.kind": (str,),
+    "data.settings": (dict,),
+    "data.validation": (float, int),
+    "data.seed": (int,),
+    "data.fingerprint": (str,),
+}
+"""Entries of export.json that a verification reads -> what they may be; lists are not empty."""
 
 DIGITS = 6
 """Significant digits of the normalisation in a model's own metadata; export.json has all."""
@@ -64,6 +84,34 @@ def export_record(
         "metadata": dict(artefact.metadata),
         "versions": versions(),
     }
+
+
+def check_record(record: Mapping[str, Any], artefact: Artefact) -> None:
+    """Checks that export.json, by which a user feeds a network, is of what lies beside it.
+
+    Raises:
+        StoreError: An entry is missing, of another kind, or not that of the network.
+    """
+    for names, kinds in ENTRIES.items():
+        value: Any = record
+        for name in names.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if not isinstance(value, kinds) or value == []:
+            raise StoreError(f"export.json lacks {names} or has {value!r}; export it again.")
+    network, spec = artefact.network, artefact.spec
+    expected = {"input_shape": list(spec.input_shape), "num_outputs": spec.output_shape[0]}
+    if network is not None:
+        made = _quantization(artefact, 0)
+        expected |= {"input": made["input"], "output": made["output"]}
+        expected |= {"normalisation": _listed(network.normalisation)}
+    wrong = [name for name, value in expected.items() if record.get(name) != value]
+    if record["is_regression"] and spec.output_shape != (1,):
+        wrong.append("is_regression")
+    if wrong:
+        raise StoreError(
+            f"{', '.join(wrong)} in export.json is not that of the network beside it; export it "
+            "again."
+        )
 
 
 def file_metadata(source: Source, runtime: str | None) -> dict[str, Any]:
