@@ -92,6 +92,7 @@ class Comparison:
         answers: The file's outputs as numbers, (n_samples, num_outputs).
         figures: Sizes.
         unchecked: Why nothing was run here; None where it was.
+        note: What else was found of the file; None for nothing.
     """
 
     file: str
@@ -104,6 +105,7 @@ class Comparison:
     answers: Floats
     figures: tuple[Figure, ...] = ()
     unchecked: str | None = None
+    note: str | None = None
 
 
 class AbstractFormat(ABC):

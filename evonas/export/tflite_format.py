@@ -46,6 +46,13 @@ except Exception as error:
 """Loads a file and runs it once; prints why it cannot."""
 
 
+CHANGED = (
+    "its bytes are not those that evonas writes of int8.npz and export.json: the file was changed, "
+    "or written by another version"
+)
+"""Of a file that may still give equal outputs: other metadata, or weights that nothing reads."""
+
+
 class TFLiteFormat(AbstractFormat):
     """Int8 for TensorFlow Lite Micro; of recurrent cells the LSTM of full rank alone."""
 
@@ -80,7 +87,8 @@ class TFLiteFormat(AbstractFormat):
         except OSError as error:
             raise DataError(f"{path}: {error.strerror}.") from None
         try:
-            interpreter = _load(path, data, _bytes(artefact))
+            written = _bytes(artefact)
+            interpreter = _load(path, data, written)
             q = feed(network, X)
             found = interpreter.invoke(q)
         except DataError as error:
@@ -99,6 +107,7 @@ class TFLiteFormat(AbstractFormat):
                 Figure("arena head", head, interpreter.arena_head_bytes()),
                 Figure("model.tflite without metadata", size, len(data) - metadata_bytes(artefact)),
             ),
+            None if data == written else CHANGED,
         )
 
 
@@ -182,7 +191,12 @@ def _load(path: Path, data: bytes, written: bytes) -> Interpreter:
 
 
 def _comparison(
-    file: str, expected: Int8s, found: Int8s, numbers: Floats, figures: tuple[Figure, ...]
+    file: str,
+    expected: Int8s,
+    found: Int8s,
+    numbers: Floats,
+    figures: tuple[Figure, ...],
+    note: str | None,
 ) -> Comparison:
     steps = abs(found.astype(int) - expected)
     return Comparison(
@@ -195,6 +209,7 @@ def _comparison(
         first=first_difference(expected, found, steps > 0),
         answers=numbers,
         figures=figures,
+        note=note,
     )
 
 

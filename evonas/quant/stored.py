@@ -75,7 +75,7 @@ def load_network(path: Path, spec: ArchSpec) -> QuantizedNetwork:
             arrays = {name: archive[name] for name in archive.files}
         structure = json.loads(str(arrays[STRUCTURE]))
         is_known = structure["format"] == FORMAT
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
         raise StoreError(f"{path}: no quantised network that can be read ({error}).") from None
     graph = lower(spec)
     kinds = [op.kind for op in graph.ops]

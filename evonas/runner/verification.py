@@ -111,6 +111,7 @@ def _comparison_dict(comparison: Comparison) -> dict[str, Any]:
         "largest": comparison.largest,
         "first": None if first is None else dataclasses.asdict(first),
         "unchecked": comparison.unchecked,
+        "note": comparison.note,
         "figures": [dataclasses.asdict(figure) for figure in comparison.figures],
     }
 
@@ -131,6 +132,8 @@ def _comparison_lines(comparison: Comparison, where: str) -> list[str]:
         f"  {figure.name}: {figure.measured} B, predicted {figure.predicted} B"
         for figure in comparison.figures
     ]
+    if comparison.note is not None:
+        lines.append(f"  note: {comparison.note}")
     return lines
 
 

@@ -11,6 +11,7 @@ from evonas.proxy.weights import initial_weights
 from evonas.quant.quantize import quantize
 from evonas.quant.reference import run
 from evonas.quant.stored import load_network, save_network
+from evonas.study.evaluate import load_weights
 from evonas.tasks.splits import Normalisation
 
 SHAPE = (4, 12)
@@ -71,3 +72,18 @@ def test_a_damaged_file_is_one_line(content, tmp_path):
         path.write_bytes(content)
     with pytest.raises(StoreError, match="int8.npz: no quantised network"):
         load_network(path, spec_of("tcn"))
+
+
+@pytest.mark.parametrize(("offset", "value"), [(10, 98), (8, 1)])
+def test_an_archive_that_cannot_be_unpacked_is_one_line(tmp_path, offset, value):
+    # Method 98 is unknown to Python's zipfile, and flag 1 says that an entry is encrypted.
+    spec, path = spec_of("tcn"), tmp_path / "int8.npz"
+    save_network(path, quantised("tcn"))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + offset] = value  # in the first entry of the directory
+    path.write_bytes(data)
+
+    with pytest.raises(StoreError, match="no quantised network that can be read"):
+        load_network(path, spec)
+    with pytest.raises(StoreError, match="no weights here that can be read"):
+        load_weights(path)

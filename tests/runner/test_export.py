@@ -203,6 +203,17 @@ def test_a_file_that_crashes_the_interpreter_is_one_line(out, monkeypatch):
         verify(out, samples=1)
 
 
+def test_a_file_of_other_bytes_is_named_where_its_outputs_are_equal(exported, out):
+    _edit(out, lambda record: record["metadata"].update(study="other"))
+
+    found = verify(out, samples=5)
+
+    assert found.is_equal
+    assert "model.tflite" in found.lines()[0]
+    assert "  note: its bytes are not those that evonas writes" in "\n".join(found.lines())
+    assert "note: its bytes" not in "\n".join(verify(exported.folder, samples=5).lines())
+
+
 def test_without_its_data_the_stored_vectors_are_run(out):
     record = json.loads((out / "export.json").read_text())
     record["data"]["settings"]["noise"] = 0.3
