@@ -65,7 +65,7 @@ def append_softmax(network: QuantizedNetwork) -> QuantizedNetwork:
     """Returns a network whose outputs are shares of the classes instead of logits.
 
     Raises:
-        SpecError: The network has one output.
+        SpecError: The network has one output, or all of its outputs are 0.
     """
     graph = network.graph
     shape = graph.tensors[graph.output].shape
@@ -99,6 +99,12 @@ def _integers(
     op: LoweredOp, shape: Shape, source: Quantization
 ) -> tuple[QuantizedOp, Quantization]:
     real = min(source.scale * (1 << (31 - DIFFERENCE_BITS)), float((1 << 31) - 1))
+    if real <= 1:
+        raise SpecError(
+            f"Softmax: the logits' scale is {source.scale:.3g}, and TFLite's kernel stops at "
+            f"{2.0 ** (DIFFERENCE_BITS - 31):.3g} or less: the network gives every sample the same "
+            "outputs. Train it again, or export the logits."
+        )
     multiplier, shift = quantize_multiplier(real)
     reach = ((1 << DIFFERENCE_BITS) - 1) * (1 << (31 - DIFFERENCE_BITS)) / 2.0**shift
     integers = SoftmaxIntegers(multiplier, shift, -math.floor(reach))

@@ -33,3 +33,16 @@ def test_shares_are_those_of_floating_point_to_a_256th(builder, random_weights, 
 def test_a_single_output_has_no_shares(builder, random_weights):
     with pytest.raises(SpecError, match="two outputs or more, the network has 1"):
         append_softmax(logits(builder, random_weights, 0.1, classes=1))
+
+
+@pytest.mark.parametrize("power", [-26, -28])
+def test_outputs_so_small_that_the_kernel_would_stop_are_refused(builder, random_weights, power):
+    # QuantizeMultiplierGreaterThanOne of scale * 2^26: TFLite Micro ends the process where it is 1.
+    with pytest.raises(SpecError, match="the logits' scale is .*the same outputs"):
+        append_softmax(logits(builder, random_weights, 2.0**power))
+
+
+def test_outputs_a_little_larger_are_taken(builder, random_weights):
+    network = append_softmax(logits(builder, random_weights, 2.0**-25))
+    q = np.random.default_rng(1).integers(-128, 128, (3, 7)).astype(np.int8)
+    assert set(run(network, q).ravel().tolist()) == {round(256 / 7) - 128}
