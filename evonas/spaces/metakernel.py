@@ -26,9 +26,13 @@ from evonas.spaces.metakernel_network import MetaKernelNetwork, Step, pooled, wr
 from evonas.spaces.metakernel_parse import parse
 from evonas.spaces.metakernel_seed import MAX_REPEATS, MetaKernelSettings, seed_spec
 from evonas.spaces.metakernel_sets import DEFAULTS, cut, offered_sets, read_set
-from evonas.spaces.space import AbstractSpace, Genome, check_genome
-
-WIDTH_MULTIPLIERS = (0.75, 0.5, 0.35, 0.25, 0.125, 0.0625)
+from evonas.spaces.space import (
+    WIDTH_MULTIPLIERS,
+    AbstractSpace,
+    Genome,
+    check_genome,
+    nearest,
+)
 
 BLOCKS = 4
 """Genes before the first block's."""
@@ -181,8 +185,7 @@ class MetaKernelSpace(AbstractSpace):
             row = seed.copy()
             for i in channels:
                 target = share * int(self._choices[i][seed[i]])
-                offered = [abs(int(c) - target) for c in self._choices[i]]
-                row[i] = offered.index(min(offered))
+                row[i] = nearest(self._choices[i], target)
             rows.append(row)
         rows += [self._lean(seed, n_blocks) for n_blocks in range(len(self._firsts) + 1)]
         unique = {self.decode(row).digest: row for row in reversed(rows)}

@@ -37,9 +37,14 @@ from evonas.spaces.rnn_network import (
 )
 from evonas.spaces.rnn_parse import parse
 from evonas.spaces.rnn_seed import MAX_LAYERS, RNNSettings, seed_spec
-from evonas.spaces.space import AbstractSpace, Genome, check_genome
+from evonas.spaces.space import (
+    WIDTH_MULTIPLIERS,
+    AbstractSpace,
+    Genome,
+    check_genome,
+    nearest,
+)
 
-WIDTH_MULTIPLIERS = (0.75, 0.5, 0.35, 0.25, 0.125, 0.0625)
 CELL_WIDTH = 0.25
 """Share of the seed's width at which every cell is an anchor, beside the full width."""
 
@@ -213,8 +218,7 @@ class RNNSpace(AbstractSpace):
         for name, at in self._at.items():
             if name.endswith((".hidden", ".channels")):
                 target = share * int(self._choices[at][genome[at]])
-                offered = [abs(int(c) - target) for c in self._choices[at]]
-                row[at] = offered.index(min(offered))
+                row[at] = nearest(self._choices[at], target)
         return row
 
     def _network(self, values: Sequence[int]) -> RNNNetwork:

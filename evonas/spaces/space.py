@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,9 +11,13 @@ import numpy.typing as npt
 
 from evonas.arch.spec import ArchSpec
 from evonas.config import Table
-from evonas.genes import Genes
+from evonas.genes import Choice, Genes
 
 Genome = npt.NDArray[np.int64]
+
+
+WIDTH_MULTIPLIERS = (0.75, 0.5, 0.35, 0.25, 0.125, 0.0625)
+"""Shares of the seed network's width that are among a space's anchors."""
 
 
 class AbstractSpace(ABC):
@@ -63,6 +67,12 @@ class AbstractSpace(ABC):
         The seed network comes first, then its width multipliers, then the cheapest extremes.
         Genes without effect hold what a descendant should start from in which they have one.
         """
+
+
+def nearest(choices: Sequence[Choice], target: float) -> int:
+    """Returns the index of the number among a gene's choices that lies nearest to a target."""
+    distances = [abs(int(choice) - target) for choice in choices]
+    return distances.index(min(distances))
 
 
 def check_genome(genes: Genes, genome: npt.ArrayLike) -> list[int]:

@@ -18,7 +18,13 @@ from evonas.arch.spec import ArchSpec
 from evonas.config import Table, validate_table
 from evonas.errors import ConfigError, SpecError
 from evonas.genes import Choice, Gene, Genes
-from evonas.spaces.space import AbstractSpace, Genome, check_genome
+from evonas.spaces.space import (
+    WIDTH_MULTIPLIERS,
+    AbstractSpace,
+    Genome,
+    check_genome,
+    nearest,
+)
 from evonas.spaces.tcn_network import (
     HEADS,
     POOLS,
@@ -32,7 +38,6 @@ from evonas.spaces.tcn_padding import Padding
 from evonas.spaces.tcn_parse import parse
 from evonas.spaces.tcn_seed import TCNSettings, seed_spec
 
-WIDTH_MULTIPLIERS = (0.75, 0.5, 0.35, 0.25, 0.125, 0.0625)
 DENSE_WIDTH = 64
 """Widest hidden dense layer on offer where the seed has none."""
 
@@ -161,8 +166,7 @@ class TCNSpace(AbstractSpace):
             row = seed.copy()
             for i in channels:
                 target = share * int(self._choices[i][seed[i]])
-                offered = [abs(int(c) - target) for c in self._choices[i]]
-                row[i] = offered.index(min(offered))
+                row[i] = nearest(self._choices[i], target)
             rows.append(row)
         rows += [self._lean(seed, n_blocks) for n_blocks in range(len(self._blocks) + 1)]
         for pooling in range(len(HEADS)):
