@@ -23,7 +23,8 @@ XCUBEAI_RAM_BYTES = 7_260
 v1 0.25 takes 68.05 and 16.38 KiB there."""
 
 C_CODE_BYTES = 1_000
-"""Code of a network as generated C: 0.9 to 1.0 kB measured on emulated Cortex-M4 and M7."""
+"""Code of a network as generated C: 0.9 to 1.0 kB of a prototype on emulated Cortex-M4 and M7. That
+of the format `c` is larger and not measured on a core yet."""
 
 
 @dataclass(frozen=True)
