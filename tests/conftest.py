@@ -1,3 +1,5 @@
+"""Fixtures of several packages' tests."""
+
 import numpy as np
 import pytest
 
@@ -19,11 +21,11 @@ def _weights(spec, rng):
 
 
 @pytest.fixture
-def builder():
-    return SpecBuilder()
-
-
-@pytest.fixture
 def random_weights():
     """Weights of a spec as if trained: biases and statistics of batch norms are random too."""
     return _weights
+
+
+@pytest.fixture
+def builder():
+    return SpecBuilder()
