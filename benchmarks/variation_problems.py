@@ -169,7 +169,7 @@ class Networks:
 
     def canonical(self, genome: Ints) -> Ints:
         """Returns the one genome of the genome's network."""
-        return self.space.encode(self.space.decode(genome))
+        return self.space.canonical(genome)
 
     def evaluate(self, X: Ints) -> Floats:
         """Returns F (n, 3): error, log10 of seconds, log10 of bytes."""

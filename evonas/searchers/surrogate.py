@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from evonas.genes import Genes
 from evonas.searchers.archive_offspring import ArchiveOffspring, best_rows
@@ -77,12 +78,15 @@ class SurrogateNSGA2(AbstractSearcher):
         self._halves = Shares()  # never told a gain: one half
         self._is_by_model: dict[bytes, bool] = {}
         self._forecasts = Forecasts()
+        self._libraries = ThreadpoolController()
 
     def ask(self, n: int | None = None) -> IntArray:
         """Returns the genomes to evaluate next (n, n_var), see ``AbstractSearcher.ask``."""
         first = self._opening.take(n)
         wanted = (0 if len(first) else BATCH) if n is None else n - len(first)
-        rest = self._history.record(self._batch(wanted))
+        # Matrices are small: a second thread only waits, and workers train beside.
+        with self._libraries.limit(limits=1, user_api="blas"):
+            rest = self._history.record(self._batch(wanted))
         return self._record.asked(self._history.canonical(np.concatenate([first, rest])))
 
     def tell(self, X: npt.ArrayLike, F: npt.ArrayLike, G: npt.ArrayLike | None = None) -> None:

@@ -189,7 +189,7 @@ class MetaKernelSpace(AbstractSpace):
         """Returns the seed network with all widths scaled; see AbstractSpace."""
         widths = (".channels", "head.dense0")
         row = scaled_genes(self.genes, self.encode(self.seed), share, widths)
-        return self.encode(self.decode(row))
+        return self.canonical(row)
 
     def _lean(self, seed: Genome, n_blocks: int) -> Genome:
         """Returns the thinnest network of n blocks; blocks that come later start at half width."""

@@ -211,7 +211,7 @@ class RNNSpace(AbstractSpace):
     def scaled(self, share: float) -> Genome:
         """Returns the seed network with all widths scaled; see AbstractSpace."""
         row = scaled_genes(self.genes, self.encode(self.seed), share, (*UNITS, "dense"))
-        return self.encode(self.decode(row))
+        return self.canonical(row)
 
     def _set(self, genome: Genome, **indices: int) -> Genome:
         """Returns a copy with genes set to indices."""

@@ -60,6 +60,17 @@ class AbstractSpace(ABC):
             SpecError: The network lies outside the space.
         """
 
+    def canonical(self, genome: npt.ArrayLike) -> Genome:
+        """Returns the canonical genome (n_var,) of the network of a genome (n_var,).
+
+        A search asks this of every genome that it breeds; a space may have a shorter way than over
+        the network's description.
+
+        Raises:
+            ValueError: The genome has another length or lies out of bounds.
+        """
+        return self.encode(self.decode(genome))
+
     @abstractmethod
     def anchors(self) -> npt.NDArray[np.int64]:
         """Returns genomes (n, n_var), one a network, that a first population should hold.

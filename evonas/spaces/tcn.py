@@ -32,6 +32,7 @@ from evonas.spaces.tcn_network import (
     Block,
     ConvLayer,
     TCNNetwork,
+    separated,
     write,
 )
 from evonas.spaces.tcn_padding import Padding
@@ -126,20 +127,13 @@ class TCNSpace(AbstractSpace):
 
     def decode(self, genome: npt.ArrayLike) -> ArchSpec:
         """Returns the network of a genome; see AbstractSpace."""
-        values = check_genome(self.genes, genome)
-        c_in, length = self.input_shape
-        blocks = []
-        for entry in self._blocks:
-            block = self._block(values, entry, c_in, length)
-            if block is not None:
-                c_in, length = block.convs[-1].channels, _length_after(block, length)
-                length = length // 2 if block.pool != "none" else length
-                blocks.append(block)
-        head = str(self._value(values, self._head)) if length > 1 else "average"
-        n_dense = int(self._value(values, self._head + 1))
-        dense = tuple(int(self._value(values, self._head + 2 + i)) for i in range(n_dense))
-        network = TCNNetwork(tuple(blocks), head, dense)
+        network = self._network(check_genome(self.genes, genome))
         return write(network, self.style, self.input_shape, self.num_outputs)
+
+    def canonical(self, genome: npt.ArrayLike) -> Genome:
+        """Returns the canonical genome of a genome's network; see AbstractSpace."""
+        network = self._network(check_genome(self.genes, genome))
+        return self._genome(replace(network, blocks=separated(network.blocks)))
 
     def encode(self, spec: ArchSpec) -> Genome:
         """Returns the canonical genome of a network; see AbstractSpace."""
@@ -151,10 +145,7 @@ class TCNSpace(AbstractSpace):
         network, _ = parse(spec, self.style)
         if network.head != "average" and self._length(network.blocks) == 1:
             network = replace(network, head="average")  # of one position all heads are one
-        values = self._place(network.blocks, 0)
-        if values is None:
-            raise SpecError("The spec lies outside the space: its blocks exceed the seed's.")
-        return np.array(values + self._head_values(network), dtype=np.int64)
+        return self._genome(network)
 
     def anchors(self) -> npt.NDArray[np.int64]:
         """Returns the seed, its width multiples and the cheapest extremes; see AbstractSpace."""
@@ -175,7 +166,27 @@ class TCNSpace(AbstractSpace):
     def scaled(self, share: float) -> Genome:
         """Returns the seed network with all widths scaled; see AbstractSpace."""
         row = self.encode(self.seed)
-        return self.encode(self.decode(scaled_genes(self.genes, row, share, (CHANNELS, *DENSE))))
+        return self.canonical(scaled_genes(self.genes, row, share, (CHANNELS, *DENSE)))
+
+    def _network(self, values: Sequence[int]) -> TCNNetwork:
+        c_in, length = self.input_shape
+        blocks = []
+        for entry in self._blocks:
+            block = self._block(values, entry, c_in, length)
+            if block is not None:
+                c_in, length = block.convs[-1].channels, _length_after(block, length)
+                length = length // 2 if block.pool != "none" else length
+                blocks.append(block)
+        head = str(self._value(values, self._head)) if length > 1 else "average"
+        n_dense = int(self._value(values, self._head + 1))
+        dense = tuple(int(self._value(values, self._head + 2 + i)) for i in range(n_dense))
+        return TCNNetwork(tuple(blocks), head, dense)
+
+    def _genome(self, network: TCNNetwork) -> Genome:
+        values = self._place(network.blocks, 0)
+        if values is None:
+            raise SpecError("The spec lies outside the space: its blocks exceed the seed's.")
+        return np.array(values + self._head_values(network), dtype=np.int64)
 
     def _lean(self, seed: Genome, n_blocks: int) -> Genome:
         """Returns the thinnest network of n blocks; blocks that come later start at half width."""

@@ -6,6 +6,7 @@ evonas.spaces.tcn_parse reads it back from one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evonas.arch.builder import SpecBuilder
@@ -86,6 +87,17 @@ class TCNNetwork:
     blocks: tuple[Block, ...]
     head: str = "average"
     dense: tuple[int, ...] = ()
+
+
+def separated(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """Returns the same blocks with each convolution outside a shortcut as a block of its own."""
+    found: list[Block] = []
+    for block in blocks:
+        if block.shortcut == "none":
+            found += [Block((conv,)) for conv in block.convs[:-1]]
+            block = Block(block.convs[-1:], "none", block.pool)
+        found.append(block)
+    return tuple(found)
 
 
 def write(

@@ -229,7 +229,7 @@ def searcher_of(study: Study) -> AbstractSearcher:
         n_con=len(study.problem.limits) + 1,
         pop_size=size,
         seed=config.study.seed,
-        canonical=lambda genome: space.encode(space.decode(genome)),
+        canonical=space.canonical,
         initial=first_population(study.problem, size, config.study.seed) if is_spread else None,
         known=KnownColumns(study.problem),
     )

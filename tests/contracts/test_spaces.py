@@ -83,6 +83,7 @@ def _check_codec(space, n):
         spec = space.decode(genome)
         canonical = space.encode(spec)
         assert space.decode(canonical) == spec
+        np.testing.assert_array_equal(space.canonical(genome), canonical)
         np.testing.assert_array_equal(space.encode(space.decode(canonical)), canonical)
         assert seen.setdefault(spec.digest, tuple(canonical)) == tuple(canonical)
         assert spec.output_shape == space.seed.output_shape
