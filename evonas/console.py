@@ -87,7 +87,7 @@ def opening_lines(study: Study) -> list[str]:
     """Returns what a search says before it begins: data, what was done to it, space and device."""
     splits, space = study.splits, study.problem.space
     shape = " x ".join(str(n) for n in splits.input_shape)
-    target = "a number" if splits.is_regression else f"{splits.num_outputs} classes"
+    target = splits.target
     return [
         f"data: {len(splits.train)} training, {len(splits.val)} validation and "
         f"{len(splits.test)} test samples of {shape}, {target}",

@@ -131,7 +131,7 @@ class InnerData:
         self.for_architecture: Indices = samples[held]
         self.loss = training_loss(kind, recipe, splits, samples)
         self.X = np.asarray(splits.train.X)
-        self.y = standardised(splits.train.y, self.scale)
+        self.y = splits.train.y
         self.n_steps = settings.steps or recipe.n_steps(len(samples))
         self.n_warmup = self.n_steps if settings.warmup is None else settings.warmup
 
@@ -142,7 +142,8 @@ class InnerData:
         rng = generator(seed, AUGMENT)
         for batch in batches(samples, recipe, seed):
             inputs = augmented(self.X[batch], recipe, rng)
-            yield torch.from_numpy(inputs), torch.from_numpy(self.y[batch])
+            targets = standardised(self.y[batch], self.scale)
+            yield torch.from_numpy(inputs), torch.from_numpy(targets)
 
     def inner_loss(self, model: nn.Module, forward: Forward) -> float:
         """Returns the loss on the samples of the architecture, in evaluation mode."""
@@ -153,7 +154,7 @@ class InnerData:
             for start in range(0, len(self.for_architecture), CHUNK):
                 chunk = self.for_architecture[start : start + CHUNK]
                 X = torch.from_numpy(np.ascontiguousarray(self.X[chunk]))
-                y = torch.from_numpy(np.ascontiguousarray(self.y[chunk]))
+                y = torch.from_numpy(standardised(self.y[chunk], self.scale))
                 total += float(self.loss(forward(X), y)) * len(chunk)
         model.train(was_training)
         return total / len(self.for_architecture)

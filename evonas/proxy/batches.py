@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,8 @@ def used_samples(splits: Splits, fraction: float) -> Indices:
     """Returns the sorted indices of the training samples that are used, the same for every network.
 
     Samples are taken at even distances from the training part sorted by label, so that classes
-    keep their shares and a numeric target its distribution; every class keeps one at least.
+    keep their shares and a numeric target its distribution; every class keeps one at least. Samples
+    with several numbers are sorted by the mean of their standardised ones.
 
     Args:
         splits: The task's data.
@@ -40,12 +42,23 @@ def used_samples(splits: Splits, fraction: float) -> Indices:
         raise DataError(f"Expected at least 2 training samples, got {n}.")
     n_used = max(2, round(fraction * n))
     positions = ((np.arange(n_used) + 0.5) * n / n_used).astype(np.int64)
-    used = np.argsort(splits.train.y, kind="stable")[positions]
+    if n_used == n:
+        return np.arange(n, dtype=np.int64)
+    used = np.argsort(_sort_keys(splits), kind="stable")[positions]
     if not splits.is_regression:
         classes, first = np.unique(splits.train.y, return_index=True)
         missed = ~np.isin(classes, splits.train.y[used])
         used = np.concatenate([used, first[missed]])
     return np.sort(used).astype(np.int64)
+
+
+def _sort_keys(splits: Splits) -> npt.NDArray[np.generic]:
+    y: npt.NDArray[Any] = splits.train.y
+    if y.ndim == 1:
+        return y
+    # einsum sums in one order whatever threads a linear algebra library has: equal for all workers
+    weights: npt.NDArray[Any] = 1 / splits.target_moments[1]
+    return np.asarray(np.einsum("nk,k->n", y, weights))
 
 
 def batches(samples: Indices, recipe: Recipe, seed: int) -> Iterator[Indices]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from evonas.errors import ConfigError
 from evonas.proxy.recipe import Recipe
+from evonas.tasks.metrics import mean_of_difference, predictions
 from evonas.tasks.splits import Splits
 
 Array = npt.NDArray[Any]
@@ -19,10 +20,20 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class TargetScale:
-    """Standardised target = (y - mean) / std; classes keep 0 and 1."""
+    """Standardised target = (y - mean) / std; classes keep 0 and 1.
 
-    mean: float = 0.0
-    std: float = 1.0
+    Attributes:
+        mean: A number, or one of every target, (k,), where a sample has several.
+        std: The same, positive.
+    """
+
+    mean: float | npt.NDArray[np.float64] = 0.0
+    std: float | npt.NDArray[np.float64] = 1.0
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether standardised targets are the targets themselves."""
+        return bool(np.all(self.mean == 0) and np.all(self.std == 1))
 
 
 def loss_kind(recipe: Recipe, is_regression: bool) -> str:
@@ -45,15 +56,23 @@ def loss_kind(recipe: Recipe, is_regression: bool) -> str:
 
 
 def target_scale(splits: Splits) -> TargetScale:
-    """Returns the scale of a numeric target, of the whole training part; of classes 0 and 1."""
+    """Returns the scale of numeric targets, of the whole training part; of classes 0 and 1."""
     if not splits.is_regression:
         return TargetScale()
-    y = np.asarray(splits.train.y, dtype=np.float64)
-    return TargetScale(float(y.mean()), float(y.std()) or 1.0)
+    mean, std = splits.target_moments
+    if splits.num_outputs == 1:
+        return TargetScale(float(mean[0]), float(std[0]))
+    return TargetScale(mean, std)
 
 
 def standardised(y: Array, scale: TargetScale) -> Array:
-    """Returns (n,) targets to train on: classes as int64, numbers standardised, as float32."""
+    """Returns targets to train on: classes as int64, numbers standardised, as float32.
+
+    Args:
+        y: (n,), or (n, k) numbers. Those of a batch rather than of a whole part: as many targets as
+            an autoencoder's are not to be held twice.
+        scale: Of the targets.
+    """
     if np.issubdtype(y.dtype, np.integer):
         return np.asarray(y, dtype=np.int64)
     return ((y.astype(np.float64) - scale.mean) / scale.std).astype(np.float32)
@@ -75,17 +94,17 @@ def mean_loss(kind: str, outputs: Array, y: Array, scale: TargetScale) -> float:
     Args:
         kind: "cross-entropy", "mse", "l1" or "log-cosh".
         outputs: (n, num_outputs) logits, or numbers in natural units.
-        y: (n,) classes, or numbers in natural units.
-        scale: Of the target; all but cross-entropy are those of standardised targets.
+        y: (n,) classes, or numbers in natural units, (n,) or (n, num_outputs).
+        scale: Of the targets; all but cross-entropy are those of standardised targets.
     """
     if not len(y) or not np.isfinite(outputs).all():
         return float("nan")
-    wide = outputs.astype(np.float64)
     if kind == "cross-entropy":
+        wide = outputs.astype(np.float64)
         shifted = wide - wide.max(axis=1, keepdims=True)
         chosen = shifted[np.arange(len(y)), y]
         return float(np.mean(np.log(np.exp(shifted).sum(axis=1)) - chosen))
-    return float(np.mean(_OF_DIFFERENCE[kind]((wide[:, 0] - y) / scale.std)))
+    return mean_of_difference(_OF_DIFFERENCE[kind], y, predictions(outputs, True), scale.std)
 
 
 def _log_cosh(x: Array) -> Array:

@@ -32,6 +32,7 @@ from evonas.proxy.batches import INITIAL, generator
 
 Array = npt.NDArray[Any]
 Weights = dict[str, Array]
+Scale = float | npt.NDArray[np.float64]
 
 FASTGRNN_SCALARS = (1.0, -4.0)
 """zeta and nu before their sigmoids, as published (Kusupati et al. 2018)."""
@@ -234,25 +235,26 @@ def _affine(weights: Weights, norm: str | None, channels: int) -> tuple[Array, A
     return gain, bias - gain * mean
 
 
-def scale_output(spec: ArchSpec, weights: Weights, mean: float, std: float) -> Weights:
+def scale_output(spec: ArchSpec, weights: Weights, mean: Scale, std: Scale) -> Weights:
     """Returns the weights of the network whose outputs are std * outputs + mean.
 
-    So a network that learned a standardised target answers in the target's natural unit, and no
+    So a network that learned standardised targets answers in the targets' natural units, and no
     reader of its weights needs to know the scale.
 
     Args:
         spec: A network that ends in a Dense with a bias.
         weights: Of the training module; not changed.
-        mean: Of the target.
-        std: Of the target.
+        mean: Of the target; (num_outputs,) where each output has one of its own.
+        std: The same.
     """
     kernel, bias = (f"node{len(spec.nodes) - 1}.{part}" for part in ("weight", "bias"))
     scaled = dict(weights)
-    scaled[kernel] = (std * weights[kernel].astype(np.float64)).astype(weights[kernel].dtype)
+    rows = np.reshape(std, (-1, 1))  # the kernel is (outputs, features)
+    scaled[kernel] = (rows * weights[kernel].astype(np.float64)).astype(weights[kernel].dtype)
     scaled[bias] = (std * weights[bias].astype(np.float64) + mean).astype(weights[bias].dtype)
     return scaled
 
 
-def unscale_output(spec: ArchSpec, weights: Weights, mean: float, std: float) -> Weights:
+def unscale_output(spec: ArchSpec, weights: Weights, mean: Scale, std: Scale) -> Weights:
     """Returns the weights that scale_output had taken, up to rounding; see there."""
     return scale_output(spec, weights, -mean / std, 1 / std)

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -58,7 +60,7 @@ class FakeQuantNetwork(nn.Module):
     Args:
         start: The network as quantised after training; its scales are those to begin with.
         weights: Of the training module, for a standardised target.
-        target: Scale of a numeric target: the outputs are rounded in its natural unit.
+        target: Scale of numeric targets: the outputs are rounded in their natural units.
     """
 
     def __init__(self, start: QuantizedNetwork, weights: Weights, target: TargetScale) -> None:
@@ -97,16 +99,21 @@ class FakeQuantNetwork(nn.Module):
     def _rounding(self, owner: int, target: TargetScale) -> Callable[..., Tensor]:
         """Returns a hook that rounds a layer's output; of a standardised target in its own unit."""
         quantization = self._tensors[owner]
+        mean, std = (_per_output(numbers) for numbers in (target.mean, target.std))
 
         def rounded(module: nn.Module, inputs: tuple[Tensor, ...], y: Tensor) -> Tensor:
             z: Tensor = _Rounded.apply(y, self.log_scales[owner], quantization)  # type: ignore[no-untyped-call]
             return z
 
         def rounded_target(module: nn.Module, inputs: tuple[Tensor, ...], y: Tensor) -> Tensor:
-            natural = rounded(module, inputs, y * target.std + target.mean)
-            return (natural - target.mean) / target.std
+            natural = rounded(module, inputs, y * std + mean)
+            return (natural - mean) / std
 
-        return rounded if target == TargetScale() else rounded_target
+        return rounded if target.is_natural else rounded_target
+
+
+def _per_output(numbers: float | npt.NDArray[np.float64]) -> float | Tensor:
+    return numbers if isinstance(numbers, float) else torch.from_numpy(numbers).float()
 
 
 class _Rounded(torch.autograd.Function):

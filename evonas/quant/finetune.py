@@ -16,7 +16,7 @@ from evonas.proxy.divergence import DivergenceWatch
 from evonas.proxy.losses import loss_kind, standardised, target_scale
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.schedule import learning_rates
-from evonas.proxy.weights import Weights, scale_output
+from evonas.proxy.weights import Weights, scale_output, unscale_output
 from evonas.quant.calibrate import Range
 from evonas.quant.fake import FakeQuantNetwork
 from evonas.quant.network import QuantizedNetwork
@@ -56,7 +56,7 @@ def finetune(
     kind = loss_kind(recipe, splits.is_regression)
     samples = used_samples(splits, recipe.data_fraction)
     if splits.is_regression:
-        weights = scale_output(spec, weights, -scale.mean / scale.std, 1 / scale.std)
+        weights = unscale_output(spec, weights, scale.mean, scale.std)
     network = FakeQuantNetwork(start, weights, scale)
     with one_thread(), torch.enable_grad():
         loss = training_loss(kind, recipe, splits, samples)
@@ -76,7 +76,7 @@ def _train(
     seed: int,
 ) -> str | None:
     """Trains a network in place; returns why it diverged, or None."""
-    X, y = np.asarray(splits.train.X), standardised(splits.train.y, target_scale(splits))
+    X, y, scale = np.asarray(splits.train.X), splits.train.y, target_scale(splits)
     optimiser = FlatAdamW(network, recipe.weight_decay, recipe.clip)
     watch = DivergenceWatch(recipe.steps_per_epoch(len(samples)))
     rng = generator(seed, AUGMENT)
@@ -84,7 +84,8 @@ def _train(
     for rate, batch in zip(rates, batches(samples, recipe, seed), strict=True):
         optimiser.zero_grad()
         inputs = augmented(X[batch], recipe, rng)
-        value = loss(network(torch.from_numpy(inputs)), torch.from_numpy(y[batch]))
+        targets = torch.from_numpy(standardised(y[batch], scale))
+        value = loss(network(torch.from_numpy(inputs)), targets)
         value.backward()  # type: ignore[no-untyped-call]
         optimiser.step(rate)
         error = watch.verdict(value.item())

@@ -7,6 +7,7 @@ from typing import Any
 
 from evonas.export.csource_step import STEP_RUNTIME
 from evonas.runner.report_card import table
+from evonas.tasks.splits import describe_target
 from evonas.units import format_quantity
 
 C_WINDOW = (
@@ -61,7 +62,7 @@ def _title(record: Mapping[str, Any]) -> str:
 
 def _origin(record: Mapping[str, Any]) -> str:
     shape = " x ".join(map(str, record["input_shape"]))
-    answer = "a number" if record["is_regression"] else f"{record['num_outputs']} classes"
+    answer = describe_target(record["is_regression"], record["num_outputs"])
     return (
         f"Network {record['digest']}, from {shape} inputs (channels first) to {answer}, exported "
         f"by evonas {record['versions']['evonas']}."
@@ -119,7 +120,9 @@ def _c(record: Mapping[str, Any]) -> list[str]:
 
 def _meaning(record: Mapping[str, Any]) -> str:
     if record["is_regression"]:
-        return "A number in the target's own unit."
+        if record["num_outputs"] == 1:
+            return "A number in the target's own unit."
+        return "Numbers in the targets' own units, in the order of their columns."
     kind = "Shares of the classes, by a softmax" if record["softmax"] else "Logits"
     return f"{kind}: the class is the place of the largest, and needs no conversion."
 

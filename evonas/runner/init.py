@@ -144,7 +144,7 @@ def _metric(splits: Splits) -> tuple[str, str]:
 
 def _describe(data: str, splits: Splits) -> str:
     channels, *axes = splits.input_shape
-    target = "a number" if splits.is_regression else f"{splits.num_outputs} classes"
+    target = splits.target
     size = f"{axes[0]} samples" if len(axes) == 1 else " x ".join(f"{n}" for n in axes) + " pixels"
     return (
         f"{Path(data).name}: {channels} channel{'s' * (channels != 1)} x {size}, {target}; "

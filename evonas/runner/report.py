@@ -70,7 +70,7 @@ def _overview(study: Study, summary: dict[str, Any]) -> list[str]:
         for limit in problem.limits
     ]
     shape = " × ".join(map(str, splits.input_shape))
-    outputs = "a number" if splits.is_regression else f"{splits.num_outputs} classes"
+    outputs = splits.target
     trials = study.trials()
     counts = {state: sum(t.state == state for t in trials) for state in _STATES}
     complete = [t for t in trials if t.state == "complete"]

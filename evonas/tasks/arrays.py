@@ -27,8 +27,8 @@ def from_arrays(
 
     Args:
         X: (n, channels, length) or (n, channels, height, width), real.
-        y: (n,) floats to predict, or classes: integers or strings, numbered in order where they
-            are not 0 .. K-1, and then named.
+        y: (n,) floats to predict, or (n, k) for k of them a sample; or (n,) classes: integers or
+            strings, numbered in order where they are not 0 .. K-1, and then named.
         X_test: As X; None, with y_test, for no test part.
         y_test: As y.
         groups: (n,) subjects or recordings that the validation split keeps whole, or None.

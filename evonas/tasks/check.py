@@ -58,9 +58,15 @@ def _check_inputs(name: str, X: Array) -> None:
 
 
 def _check_targets(name: str, y: Array, X: Array, inputs: str) -> None:
-    if y.ndim != 1:
-        hint = f"; flatten it: {name}[:, 0]" if y.ndim == 2 and y.shape[1] == 1 else ""
-        raise DataError(f"Expected {name} of shape (n,), got {y.shape}{hint}.")
+    most = 2 if y.dtype.kind == "f" else 1
+    if not 1 <= y.ndim <= most:
+        shape = "(n,) or (n, k)" if most == 2 else "(n,)"
+        flat = f"{name}.reshape(len({name}), -1)" if most == 2 else f"{name}[:, 0]"
+        is_flattened = y.ndim > most and (most == 2 or y.shape[1:] == (1,))
+        hint = f"; flatten it: {flat}" if is_flattened else ""
+        raise DataError(f"Expected {name} of shape {shape}, got {y.shape}{hint}.")
+    if y.ndim == 2 and not y.shape[1]:
+        raise DataError(f"Expected one number or more a sample in {name}, got shape {y.shape}.")
     if len(y) != len(X):
         raise DataError(
             f"Expected one label per sample, got {len(X)} samples in {inputs} and {len(y)} labels "
@@ -68,7 +74,7 @@ def _check_targets(name: str, y: Array, X: Array, inputs: str) -> None:
         )
     if y.dtype.kind not in "iuf":
         raise DataError(
-            f"Expected {name} of integers (classes) or floats (a number to predict), got {y.dtype}."
+            f"Expected {name} of integers (classes) or floats (numbers to predict), got {y.dtype}."
         )
 
 
@@ -84,8 +90,14 @@ def _check_test(raw: RawData) -> None:
         )
     if (raw.y_test.dtype.kind == "f") != raw.is_regression:
         raise DataError(
-            f"Expected integers (classes) in both y_train and y_test or floats (a number to "
+            f"Expected integers (classes) in both y_train and y_test or floats (numbers to "
             f"predict) in both, got {raw.y_train.dtype} and {raw.y_test.dtype}."
+        )
+
+    if raw.y_test.shape[1:] != raw.y_train.shape[1:]:
+        raise DataError(
+            f"Expected as many numbers a sample in y_test as in y_train, got shapes "
+            f"{raw.y_test.shape} and {raw.y_train.shape}."
         )
 
 
@@ -105,9 +117,9 @@ def _check_scale(raw: RawData) -> None:
 
 def _check_groups(raw: RawData) -> None:
     groups = raw.groups_train
-    if groups is not None and groups.shape != raw.y_train.shape:
+    if groups is not None and groups.shape != raw.y_train.shape[:1]:
         raise DataError(
-            f"Expected one group per training sample, shape {raw.y_train.shape}, got "
+            f"Expected one group per training sample, shape {raw.y_train.shape[:1]}, got "
             f"{groups.shape}."
         )
     if groups is not None and groups.dtype.kind not in "biufUS":
@@ -118,10 +130,10 @@ def _check_validation(raw: RawData) -> None:
     chosen = raw.is_validation
     if chosen is None:
         return
-    if chosen.shape != raw.y_train.shape or chosen.dtype.kind != "b":
+    if chosen.shape != raw.y_train.shape[:1] or chosen.dtype.kind != "b":
         raise DataError(
-            f"Expected is_validation of shape {raw.y_train.shape}, booleans, got {chosen.shape}, "
-            f"{chosen.dtype}."
+            f"Expected is_validation of shape {raw.y_train.shape[:1]}, booleans, got "
+            f"{chosen.shape}, {chosen.dtype}."
         )
     if chosen.all() or not chosen.any():
         raise DataError(
@@ -155,12 +167,18 @@ def _check_finite(name: str, array: Array) -> None:
 
 def _check_numbers(raw: RawData) -> None:
     if np.all(raw.y_train == raw.y_train[0]):
-        raise DataError(f"y_train holds the number {raw.y_train[0]} only: nothing to be learnt.")
+        one = "the number" if raw.y_train[0].size == 1 else "in every sample the numbers"
+        raise DataError(f"y_train holds {one} {_shown(raw.y_train[0])} only: nothing to be learnt.")
     if raw.class_names:
         raise DataError(
             f"class_names given, but y_train holds {raw.y_train.dtype} numbers; store classes as "
             f"integers."
         )
+
+
+def _shown(numbers: Array) -> str:
+    first = ", ".join(str(number) for number in numbers.reshape(-1)[:3])
+    return first if numbers.size <= 3 else f"{first}, ..."
 
 
 def _check_classes(raw: RawData) -> None:

@@ -8,13 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evonas.errors import DataError
+from evonas.tasks.moments import is_constant, moments
 from evonas.tasks.splits import Floats, Normalisation
-
-_BLOCK = 1024
-"""Samples that are summed together in float64, so that no float64 copy of the data is made."""
-
-_CONSTANT = 1e-9
-"""A standard deviation below this share of the mean is rounding: float32 resolves 6e-8."""
 
 
 def natural_inputs(
@@ -46,23 +41,12 @@ def fit_normalisation(X: Floats) -> Normalisation:
         DataError: The values are so large that float32 does not hold their deviation.
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = _moments(X)
+        mean, std = moments(X)
         mean32, std32 = mean.astype(np.float32), std.astype(np.float32)
     if not np.all(np.isfinite(mean32) & np.isfinite(std32)):
         raise DataError("The inputs are too large for float32 in natural units; rescale them.")
-    is_constant = (std <= _CONSTANT * np.abs(mean)) | (std32 == 0)
-    return Normalisation(mean=mean32, std=np.where(is_constant, np.float32(1), std32))
-
-
-def _moments(X: Floats) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Returns mean and standard deviation per channel, (channels,), in two passes."""
-    axes = (0, *range(2, X.ndim))
-    n_values = X.size // X.shape[1]
-    blocks = [X[start : start + _BLOCK] for start in range(0, len(X), _BLOCK)]
-    mean = sum(block.sum(axis=axes, dtype=np.float64) for block in blocks) / n_values
-    centre = _per_channel(np.asarray(mean), X.ndim)
-    square = sum(np.square(block - centre).sum(axis=axes) for block in blocks)
-    return np.asarray(mean), np.sqrt(np.asarray(square) / n_values)
+    is_one_value = is_constant(mean, std) | (std32 == 0)
+    return Normalisation(mean=mean32, std=np.where(is_one_value, np.float32(1), std32))
 
 
 def normalise_in_place(X: Floats, normalisation: Normalisation) -> None:

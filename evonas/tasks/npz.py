@@ -59,9 +59,10 @@ class NpzTask(AbstractTask):
     """Arrays X_train, y_train, X_test, y_test of an .npz file, and a few optional ones.
 
     X is (n, channels, length) or (n, channels, height, width) of real numbers. y is (n,): integers
-    from 0 or strings are classes, floats a number to predict. Optional: scale (channels,), factors
-    to natural units; group_train and group_test (n,), subjects that a validation split keeps
-    whole; class_names (K,). The test arrays may be missing together.
+    from 0 or strings are classes, floats a number to predict; floats (n, k) are k numbers to
+    predict. Optional: scale (channels,), factors to natural units; group_train and group_test (n,),
+    subjects that a validation split keeps whole; class_names (K,). The test arrays may be missing
+    together.
     """
 
     settings: NpzSettings

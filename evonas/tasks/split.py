@@ -20,7 +20,8 @@ def split(raw: RawData, validation: float, seed: int) -> Splits:
     The validation part is the set's own where it has one; else it is stratified by class, at
     random for a regression target, and made of whole groups where there are groups. Every class
     keeps at least one sample in training. Inputs are float32, normalised per channel by the
-    training part alone; targets are int64 classes or float32 numbers in natural units.
+    training part alone; targets are int64 classes or float32 numbers in natural units, (n,) or, of
+    several a sample, (n, k).
 
     Args:
         raw: Data as loaded; not changed.
@@ -45,8 +46,8 @@ def split(raw: RawData, validation: float, seed: int) -> Splits:
     return Splits(
         train=_part(train, raw.y_train[~is_val], raw.is_regression),
         val=_part(val, raw.y_train[is_val], raw.is_regression),
-        test=_part(test, raw.y_test, raw.is_regression),
-        num_outputs=1 if raw.is_regression else int(raw.y_train.max()) + 1,
+        test=_part(test, raw.y_test.copy(), raw.is_regression),
+        num_outputs=_num_outputs(raw),
         is_regression=raw.is_regression,
         normalisation=normalisation,
         class_names=raw.class_names,
@@ -68,8 +69,16 @@ def validation_mask(raw: RawData, validation: float, seed: int) -> Mask:
     return stratified_mask(classes, validation, rng)
 
 
+def _num_outputs(raw: RawData) -> int:
+    if raw.is_regression:
+        return 1 if raw.y_train.ndim == 1 else int(raw.y_train.shape[1])
+    return int(raw.y_train.max()) + 1
+
+
 def _part(X: Floats, y: npt.NDArray[np.generic], is_regression: bool) -> Part:
-    return Part(X=X, y=y.astype(np.float32 if is_regression else np.int64))
+    flat = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    # Without a second copy: targets of an autoencoder are as large as its inputs.
+    return Part(X=X, y=flat.astype(np.float32 if is_regression else np.int64, copy=False))
 
 
 def _shaped(

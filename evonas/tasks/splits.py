@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+
+from evonas.tasks.moments import Doubles, is_constant, moments
 
 Floats = npt.NDArray[np.float32]
 
@@ -16,7 +19,8 @@ class RawData:
 
     Attributes:
         X_train: (n, channels, length) or (n, channels, height, width), any real type.
-        y_train: (n,); integers 0 .. K-1 are classes, floats a regression target.
+        y_train: (n,); integers 0 .. K-1 are classes, floats a regression target. Floats (n, k) are
+            k numbers a sample; one of them, (n, 1), is as (n,).
         X_test: As X_train; n may be 0.
         y_test: As y_train.
         groups_train: (n,) subject, engine or speaker of each sample, or None.
@@ -39,7 +43,7 @@ class RawData:
 
     @property
     def is_regression(self) -> bool:
-        """Whether the target is a number: its type is float."""
+        """Whether targets are numbers: their type is float."""
         return self.y_train.dtype.kind == "f"
 
 
@@ -49,7 +53,7 @@ class Part:
 
     Attributes:
         X: (n, channels, length) or (n, channels, height, width), float32.
-        y: (n,) int64 class indices, or float32 targets in natural units.
+        y: (n,) int64 class indices, or float32 targets in natural units; (n, k) of k > 1 numbers.
     """
 
     X: Floats
@@ -80,8 +84,8 @@ class Splits:
         train: What networks learn from.
         val: What a search sees of their errors.
         test: Scored once, after the front is chosen; may be empty.
-        num_outputs: Classes, or 1 for regression.
-        is_regression: Whether the target is a number.
+        num_outputs: Classes, or the numbers that a regression predicts.
+        is_regression: Whether targets are numbers.
         normalisation: What was done to the inputs.
         class_names: Names of the classes, or ().
         fingerprint: SHA-256 over all arrays and the split; two studies share it only on equal data.
@@ -102,3 +106,28 @@ class Splits:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one sample, channels first."""
         return tuple(int(n) for n in self.train.X.shape[1:])
+
+    @property
+    def target(self) -> str:
+        """What networks answer, in words: "a number", "640 numbers" or "5 classes"."""
+        return describe_target(self.is_regression, self.num_outputs)
+
+    @cached_property
+    def target_moments(self) -> tuple[Doubles, Doubles]:
+        """Mean and standard deviation of every target of a regression, (num_outputs,).
+
+        Of the training part; a target that never changes has a deviation of 1. Computed once, as
+        every training of a process asks for them.
+        """
+        if self.train.y.ndim == 1:
+            y = np.asarray(self.train.y, np.float64)
+            return np.array([y.mean()]), np.array([y.std() or 1.0])
+        mean, std = moments(self.train.y)
+        return mean, np.where(is_constant(mean, std) | (std == 0), 1.0, std)
+
+
+def describe_target(is_regression: bool, num_outputs: int) -> str:
+    """Returns what networks answer in words, such as "a number", "640 numbers" or "5 classes"."""
+    if not is_regression:
+        return f"{num_outputs} classes"
+    return "a number" if num_outputs == 1 else f"{num_outputs} numbers"

@@ -44,8 +44,8 @@ class AbstractBackend(ABC):
             seed: Non-negative; of initial weights, order of samples and dropout.
             metric: What is measured on the validation part.
             start: Weights to start from in place of initial_weights(spec, seed), not changed. Where
-                the target is a number they are of outputs for the standardised one: what an earlier
-                fit returned goes through weights.unscale_output first. Moments of the optimiser
+                targets are numbers they are of outputs for standardised ones: what an earlier fit
+                returned goes through weights.unscale_output first. Moments of the optimiser
                 start from 0.
 
         Raises:
@@ -72,7 +72,7 @@ def check_task(spec: ArchSpec, splits: Splits) -> None:
     """Checks at a backend's door that a network fits a task.
 
     Raises:
-        SpecError: Its input or output is of another shape; or the target is a number and the last
+        SpecError: Its input or output is of another shape; or targets are numbers and the last
             node has no bias to take in the target's scale.
         DataError: The validation part is empty.
     """

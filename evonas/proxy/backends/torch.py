@@ -28,6 +28,7 @@ from evonas.proxy.batches import AUGMENT, DROPOUT, Indices, batches, generator, 
 from evonas.proxy.build import Network, build, load_weights, read_weights
 from evonas.proxy.divergence import DivergenceWatch
 from evonas.proxy.losses import (
+    TargetScale,
     class_weights,
     loss_kind,
     mean_loss,
@@ -39,7 +40,7 @@ from evonas.proxy.result import TrainResult
 from evonas.proxy.schedule import learning_rates
 from evonas.proxy.weights import Weights, scale_output
 from evonas.tasks.metrics import Metric, predictions
-from evonas.tasks.splits import Splits
+from evonas.tasks.splits import Part, Splits
 
 BETAS = (0.9, 0.999)
 ADAM_EPS = 1e-8
@@ -76,8 +77,7 @@ class TorchBackend(AbstractBackend):
             load_weights(model, start)
         with one_thread():
             loss = training_loss(kind, recipe, splits, samples)
-            X, y = np.asarray(splits.train.X), standardised(splits.train.y, scale)
-            n_steps, error = _train(model, loss, X, y, samples, recipe, seed)
+            n_steps, error = _train(model, loss, splits.train, scale, samples, recipe, seed)
         weights = read_weights(model)
         if splits.is_regression:
             weights = scale_output(spec, weights, scale.mean, scale.std)
@@ -169,8 +169,8 @@ def _view(piece: Tensor, like: Tensor) -> Tensor:
 def _train(
     model: Network,
     loss: Loss,
-    X: npt.NDArray[Any],
-    y: npt.NDArray[Any],
+    train: Part,
+    scale: TargetScale,
     samples: Indices,
     recipe: Recipe,
     seed: int,
@@ -180,12 +180,13 @@ def _train(
     Args:
         model: In training mode.
         loss: (outputs, targets) -> mean loss of a batch.
-        X: (n, channels, ...) inputs of the whole training part.
-        y: (n,) targets of the whole training part, standardised.
+        train: The whole training part.
+        scale: Of its targets.
         samples: Indices of those that are used.
         recipe: How to train.
         seed: Of the order of samples, dropout and the changes of samples.
     """
+    X, y = np.asarray(train.X), train.y
     optimiser = FlatAdamW(model, recipe.weight_decay, recipe.clip)
     watch = DivergenceWatch(recipe.steps_per_epoch(len(samples)))
     rng = generator(seed, AUGMENT)
@@ -195,7 +196,8 @@ def _train(
         for step, (rate, batch) in enumerate(steps, 1):
             optimiser.zero_grad()
             inputs = augmented(X[batch], recipe, rng)
-            value = loss(model(torch.from_numpy(inputs)), torch.from_numpy(y[batch]))
+            targets = torch.from_numpy(standardised(y[batch], scale))
+            value = loss(model(torch.from_numpy(inputs)), targets)
             value.backward()  # type: ignore[no-untyped-call]
             optimiser.step(rate)
             error = watch.verdict(value.item())
@@ -209,11 +211,11 @@ def training_loss(kind: str, recipe: Recipe, splits: Splits, samples: Indices) -
     if callable(recipe.loss):
         return recipe.loss
     if kind == "mse":
-        return lambda outputs, y: functional.mse_loss(outputs[:, 0], y)
+        return lambda outputs, y: functional.mse_loss(outputs.view(y.shape), y)
     if kind == "l1":
-        return lambda outputs, y: functional.l1_loss(outputs[:, 0], y)
+        return lambda outputs, y: functional.l1_loss(outputs.view(y.shape), y)
     if kind == "log-cosh":
-        return lambda outputs, y: _log_cosh(outputs[:, 0] - y)
+        return lambda outputs, y: _log_cosh(outputs.view(y.shape) - y)
     smoothing = recipe.label_smoothing
     if not recipe.class_weights:
         return functools.partial(functional.cross_entropy, label_smoothing=smoothing)

@@ -19,13 +19,13 @@ from evonas.proxy.backends.native.parameters import Layout
 from evonas.proxy.backends.native.program import compiled
 from evonas.proxy.batches import AUGMENT, DROPOUT, Indices, batches, generator, used_samples
 from evonas.proxy.divergence import FACTOR, LEAST, WINDOW, DivergenceWatch
-from evonas.proxy.losses import class_weights, loss_kind, mean_loss, standardised, target_scale
+from evonas.proxy.losses import TargetScale, class_weights, loss_kind, mean_loss, target_scale
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.result import TrainResult
 from evonas.proxy.schedule import learning_rates
 from evonas.proxy.weights import Weights, initial_weights, scale_output
 from evonas.tasks.metrics import Metric, predictions
-from evonas.tasks.splits import Splits
+from evonas.tasks.splits import Part, Splits
 
 LOSSES = ("cross-entropy", "mse", "l1", "log-cosh")
 """In the order of enum loss of program.h."""
@@ -76,8 +76,8 @@ class NativeBackend(AbstractBackend):
         drops = int(generator(seed, DROPOUT).integers(2**63)) if recipe.dropout else 0
         plan = make_plan(self._engine, program, layout, max(map(len, order)), drops)
         settings = self._settings(kind, recipe, splits, samples)
-        y = standardised(splits.train.y, scale)
-        n_steps, error = _train(plan, params, splits.train.X, y, order, recipe, settings, seed)
+        settings |= _targets_scale(splits, scale)
+        n_steps, error = _train(plan, params, splits.train, order, recipe, settings, seed)
         weights = layout.weights(params)
         if splits.is_regression:
             weights = scale_output(spec, weights, scale.mean, scale.std)
@@ -125,8 +125,7 @@ class NativeBackend(AbstractBackend):
 def _train(
     plan: Any,
     params: npt.NDArray[Any],
-    X: npt.NDArray[Any],
-    y: npt.NDArray[Any],
+    train: Part,
     order: Sequence[Indices],
     recipe: Recipe,
     settings: dict[str, Any],
@@ -135,10 +134,11 @@ def _train(
     """Trains weights in place; returns the steps made and why it diverged, or None."""
     rates, losses = learning_rates(recipe, len(order)), np.empty(len(order))
     if recipe.shift or recipe.mask:
-        made = _train_augmented(plan, params, X, y, order, recipe, settings, rates, losses, seed)
+        made = _train_augmented(plan, params, train, order, recipe, settings, rates, losses, seed)
     else:
         starts = np.cumsum([0, *map(len, order)], dtype=np.int64)
-        flat = np.ascontiguousarray(X, dtype=np.float32)
+        flat = np.ascontiguousarray(train.X, dtype=np.float32)
+        y = np.ascontiguousarray(train.y, dtype=_dtype(train))
         made, _ = plan.train(
             params, flat, y, np.concatenate(order), starts, rates, losses, **settings
         )
@@ -147,11 +147,24 @@ def _train(
     return made, next((error for error in verdicts if error is not None), None)
 
 
+def _targets_scale(splits: Splits, scale: TargetScale) -> dict[str, npt.NDArray[np.float64]]:
+    """Returns what Plan.train standardises numbers by, batch by batch; of classes nothing."""
+    if not splits.is_regression:
+        return {}
+    return {
+        "means": np.atleast_1d(np.asarray(scale.mean, np.float64)),
+        "deviations": np.atleast_1d(np.asarray(scale.std, np.float64)),
+    }
+
+
+def _dtype(part: Part) -> type[np.generic]:
+    return np.float32 if part.y.dtype.kind == "f" else np.int64
+
+
 def _train_augmented(
     plan: Any,
     params: npt.NDArray[Any],
-    X: npt.NDArray[Any],
-    y: npt.NDArray[Any],
+    train: Part,
     order: Sequence[Indices],
     recipe: Recipe,
     settings: dict[str, Any],
@@ -162,12 +175,11 @@ def _train_augmented(
     """Trains step by step on batches that are changed at random; returns the steps made."""
     rng = generator(seed, AUGMENT)
     for step, batch in enumerate(order):
-        changed = np.ascontiguousarray(augmented(X[batch], recipe, rng), dtype=np.float32)
+        changed = np.ascontiguousarray(augmented(train.X[batch], recipe, rng), dtype=np.float32)
+        y = np.ascontiguousarray(train.y[batch], dtype=_dtype(train))
         own, starts = np.arange(len(batch)), np.array([0, len(batch)])
         one = slice(step, step + 1)
-        _, end = plan.train(
-            params, changed, y[batch], own, starts, rates[one], losses[one], **settings
-        )
+        _, end = plan.train(params, changed, y, own, starts, rates[one], losses[one], **settings)
         if end != "finished":
             return step + 1
     return len(order)

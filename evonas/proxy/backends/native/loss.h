@@ -31,25 +31,36 @@ static double cross_entropy(struct plan *plan, const struct tensor *t)
     return loss;
 }
 
-/* Mean over the samples of the square, size or log cosh of the difference of the first output. */
+/* A sample's standardised target, rounded as the arrays of other backends hold it. */
+static double standardised(const struct training *d, int64_t sample, long k, long n_outputs)
+{
+    double number = (double)d->numbers[sample * n_outputs + k];
+    return d->means ? (double)(float)((number - d->means[k]) / d->deviations[k]) : number;
+}
+
+/* Mean over the samples and outputs of the square, size or log cosh of the difference. */
 static double difference(struct plan *plan, const struct tensor *t)
 {
     const struct training *d = plan->data;
-    double loss = 0;
-    for (long b = 0; b < plan->n; b++) {
-        double by = (double)t->value[b] - (double)d->numbers[plan->samples[b]];
-        if (d->loss == MSE) {
-            loss += by * by;
-            t->grad[b] = (REAL)(2 * by / (double)plan->n);
-        } else if (d->loss == L1) {
-            loss += fabs(by);
-            t->grad[b] = (REAL)((by > 0 ? 1 : by < 0 ? -1 : 0) / (double)plan->n);
-        } else { /* cosh itself overflows */
-            loss += fabs(by) + log1p(exp(-2 * fabs(by))) - LOG_2;
-            t->grad[b] = (REAL)(tanh(by) / (double)plan->n);
+    double loss = 0, count = (double)plan->n * (double)t->channels;
+    for (long k = 0; k < t->channels; k++) {
+        const REAL *value = t->value + k * t->vc;
+        REAL *grad = t->grad + k * t->gc;
+        for (long b = 0; b < plan->n; b++) {
+            double by = (double)value[b] - standardised(d, plan->samples[b], k, t->channels);
+            if (d->loss == MSE) {
+                loss += by * by;
+                grad[b] = (REAL)(2 * by / count);
+            } else if (d->loss == L1) {
+                loss += fabs(by);
+                grad[b] = (REAL)((by > 0 ? 1 : by < 0 ? -1 : 0) / count);
+            } else { /* cosh itself overflows */
+                loss += fabs(by) + log1p(exp(-2 * fabs(by))) - LOG_2;
+                grad[b] = (REAL)(tanh(by) / count);
+            }
         }
     }
-    return loss / (double)plan->n;
+    return loss / count;
 }
 
 /* The loss of this step; writes the outputs' gradient, 0 behind the samples. */

@@ -114,7 +114,8 @@ static PyObject *plan_new(PyTypeObject *type, PyObject *args, PyObject *keywords
 }
 
 /* The arrays of a stretch of training, released together. */
-enum { PARAMS, INPUTS, TARGETS, ORDER, STARTS, RATES, LOSSES, CLASS_WEIGHTS, N_ARRAYS };
+enum { PARAMS, INPUTS, TARGETS, ORDER, STARTS, RATES, LOSSES, CLASS_WEIGHTS, MEANS, DEVIATIONS,
+       N_ARRAYS };
 
 static int check_order(const Plan *self, const struct training *d, Py_ssize_t n_order)
 {
@@ -144,10 +145,11 @@ static int take_arrays(Plan *self, PyObject **objects, Py_buffer *views, struct 
         {kind, real, self->n_params, 1, "params"}, {"f", 4, self->n_inputs, 0, "X"},
         {is_classes ? "lq" : "f", is_classes ? 8 : 4, 1, 0, "y"}, {"lq", 8, 1, 0, "order"},
         {"lq", 8, 2, 0, "starts"}, {"d", 8, 1, 0, "rates"}, {"d", 8, 1, 1, "losses"},
-        {"f", 4, self->n_outputs, 0, "class_weights"},
+        {"f", 4, self->n_outputs, 0, "class_weights"}, {"d", 8, self->n_outputs, 0, "means"},
+        {"d", 8, self->n_outputs, 0, "deviations"},
     };
     for (int i = 0; i < N_ARRAYS; i++) {
-        if (i == CLASS_WEIGHTS && objects[i] == Py_None) {
+        if (i >= CLASS_WEIGHTS && (!objects[i] || objects[i] == Py_None)) {
             views[i].obj = NULL;
             views[i].buf = NULL;
         } else if (take(objects[i], &views[i], rows[i].kinds, rows[i].size, rows[i].least,
@@ -165,10 +167,15 @@ static int take_arrays(Plan *self, PyObject **objects, Py_buffer *views, struct 
     d->rates = views[RATES].buf;
     d->losses = views[LOSSES].buf;
     d->class_weights = views[CLASS_WEIGHTS].buf;
-    if (views[TARGETS].len / rows[TARGETS].size < d->n_samples ||
+    d->means = views[MEANS].buf;
+    d->deviations = views[DEVIATIONS].buf;
+    Py_ssize_t n_targets = d->n_samples * (is_classes ? 1 : self->n_outputs);
+    if (!d->means != !d->deviations)
+        PyErr_SetString(PyExc_ValueError, "Expected means and deviations, or neither.");
+    else if (views[TARGETS].len / rows[TARGETS].size < n_targets ||
         views[RATES].len / 8 < d->n_steps || views[LOSSES].len / 8 < d->n_steps)
-        PyErr_SetString(PyExc_ValueError, "Expected a target a sample, and a rate and a place for "
-                                          "its loss a step.");
+        PyErr_SetString(PyExc_ValueError, "Expected a target a sample, of numbers one an output, "
+                                          "and a rate and a place for its loss a step.");
     else
         check_order(self, d, views[ORDER].len / 8);
     return N_ARRAYS;
@@ -213,15 +220,16 @@ static PyObject *plan_train(Plan *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"params", "X", "y", "order", "starts", "rates", "losses",
                             "class_weights", "loss", "smoothing", "decay", "clip", "dropout",
-                            "window", "factor", "least", "grads", NULL};
-    PyObject *objects[N_ARRAYS], *grads = NULL;
+                            "window", "factor", "least", "grads", "means", "deviations", NULL};
+    PyObject *objects[N_ARRAYS] = {NULL}, *grads = NULL;
     Py_buffer views[N_ARRAYS];
     struct training d = {0};
     if (!PyArg_ParseTupleAndKeywords(
-            args, keywords, "OOOOOOOOi|$ddddlddO", names, &objects[PARAMS], &objects[INPUTS],
+            args, keywords, "OOOOOOOOi|$ddddlddOOO", names, &objects[PARAMS], &objects[INPUTS],
             &objects[TARGETS], &objects[ORDER], &objects[STARTS], &objects[RATES],
             &objects[LOSSES], &objects[CLASS_WEIGHTS], &d.loss, &d.smoothing, &d.decay, &d.clip,
-            &d.dropout, &d.window, &d.factor, &d.least, &grads))
+            &d.dropout, &d.window, &d.factor, &d.least, &grads, &objects[MEANS],
+            &objects[DEVIATIONS]))
         return NULL;
     if (!begin(self))
         return NULL;

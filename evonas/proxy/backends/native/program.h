@@ -42,7 +42,8 @@ struct training {
     void *params; /* (n_weights + n_state,), changed */
     const float *X;
     const int64_t *classes; /* (n_samples,), or NULL for numbers */
-    const float *numbers;
+    const float *numbers;   /* (n_samples, num_outputs), or NULL for classes */
+    const double *means, *deviations; /* (num_outputs,) to standardise numbers by, or NULL */
     long n_samples;
     const int64_t *order, *starts; /* samples of step s: order[starts[s]] to order[starts[s + 1]] */
     const double *rates;
