@@ -66,7 +66,7 @@ def main() -> None:
     if options.markdown:
         options.markdown.write_text("\n".join(lines) + "\n", encoding="utf-8")
     if options.json:
-        data = {section.title: plain(section.data) for section in found}
+        data = [{"title": each.title, "data": plain(each.data)} for each in found]
         options.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 

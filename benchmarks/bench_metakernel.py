@@ -15,7 +15,8 @@ CPU time with the least and the largest one. "macs" is the ratio by multiplicati
 convolutions whose kernel is chosen, "whole" that with the network's other convolutions; "saved" is
 the ratio of the tensors kept for the way back. "convs" is the same ratio of CPU time for those
 convolutions alone, forwards and backwards, without norms and the rest of the network, and "share"
-what part of a merged step they are: that for which this ratio makes the step's.
+what part of a merged step they are: that for which this ratio makes the step's. "mixing" and
+"update" are the parts of a merged step that sum kernels, there and back, and that update weights.
 
     python benchmarks/bench_metakernel.py --json metakernel.json
 
@@ -36,135 +37,20 @@ from statistics import median
 from typing import Any
 
 import torch
-from metakernel_branches import BranchOptions, convolution_macs
-from torch import Tensor, nn
+from metakernel_branches import convolution_macs
+from metakernel_search import STUDIES, SearchNetwork, difference, pair, saved_bytes, search_task
+from torch import nn
 
-from evonas.baselines.baseline import SearchTask
-from evonas.baselines.ednas import TAU, EDNASSettings, relaxed_loss
-from evonas.baselines.effective_cost import EffectiveCost
-from evonas.baselines.gates import tempered_softmax
-from evonas.baselines.kernel_options import KernelOptions, single_sizes
+from evonas.baselines.ednas import EDNASSettings
+from evonas.baselines.kernel_options import single_sizes
 from evonas.baselines.layout import Layout
-from evonas.baselines.masked import MaskedNetwork
-from evonas.baselines.training import (
-    SEARCH,
-    ArchitectureSteps,
-    InnerData,
-    Record,
-    WeightSteps,
-)
-from evonas.config_compare import CompareConfig
-from evonas.runner.compare_contest import Contest, Run
+from evonas.proxy.backends.torch import FlatAdamW
+from evonas.proxy.recipe import Recipe
 
-CONFIGS = Path(__file__).parents[1] / "configs" / "compare"
-STUDIES = {
-    "cifar": "cifar_metakernel.toml", "digits": "cifar_metakernel.toml",
-    "fsdd": "fsdd_metakernel.toml",
-}  # fmt: skip
 SETS = ((3, 5), (3, 5, 7), (1, 3, 5, 7))
 GOAL_SET, GOAL = (3, 5, 7), 1.4
 TOLERANCE = 1e-10
 """Of the largest output and gradient, in double precision."""
-LONGEST = 1_000_000
-"""Steps that a schedule reaches over; no measurement is so long."""
-
-
-class SearchNetwork:
-    """A supernet of ednas and its logits, with the steps of its search.
-
-    Args:
-        task: What is searched.
-        layout: The networks.
-        options: Of every slot, merged or as branches.
-    """
-
-    def __init__(
-        self, task: SearchTask, layout: Layout, options: KernelOptions | BranchOptions
-    ) -> None:
-        self._options, self._layout = options, layout
-        self.network = MaskedNetwork(layout, task.seed, options.layers)
-        kernels = [single_sizes(slot) for slot in layout.slots]
-        self.theta = [torch.zeros(len(own)).requires_grad_() for own in kernels]
-        self._cost = EffectiveCost(task, layout, kernels)
-        self._data = InnerData(task, EDNASSettings())
-        record = Record()
-        self._weights = WeightSteps(self.network, self._data, LONGEST, SEARCH, record)
-        self._turns = ArchitectureSteps(self.theta, self._data, LONGEST, 1e-3, record, shared=True)
-        self._every = EDNASSettings().architecture_every
-
-    def forward(self, x: Tensor, learns: bool = False) -> Tensor:
-        """Returns the outputs, with gradients by theta where it learns."""
-        theta = self.theta if learns else [own.detach() for own in self.theta]
-        shares = [tempered_softmax(own, TAU[0]) for own in theta]
-        self._options.weigh(shares)
-        outputs: Tensor = self.network(x)
-        return outputs
-
-    def weigh_evenly(self) -> None:
-        """Sets even shares that take gradients, without a graph of earlier calls."""
-        even = [torch.full((len(own),), 1 / len(own)) for own in self.theta]
-        self._options.weigh([own.requires_grad_() for own in even])
-
-    def turns(self, n: int) -> float:
-        """Makes n turns of weight steps and an architecture step; returns their CPU seconds."""
-        with self._data.training(self.network, self._layout.spec, SEARCH):
-            began = time.thread_time()
-            for _ in range(n):
-                for _ in range(self._every):
-                    self._weights.step(self.forward)
-                self._turns.step(self._loss)
-            return time.thread_time() - began
-
-    def _loss(self, x: Tensor, y: Tensor) -> Tensor:
-        shares = [tempered_softmax(own, TAU[0]) for own in self.theta]
-        widths = [torch.tensor(float(group.width)) for group in self._layout.groups]
-        costs = self._cost(widths, shares)
-        return relaxed_loss(self._data.loss(self.forward(x, learns=True), y), costs, 1.0)
-
-
-def pair(task: SearchTask) -> tuple[Layout, SearchNetwork, SearchNetwork]:
-    """Returns a task's layout on its largest kernels, and its merged and branched networks."""
-    layout = Layout.of(task.space, task.kind, dense_grid=True)
-    merged = KernelOptions(layout, [single_sizes(slot) for slot in layout.slots], task.seed)
-    branched = BranchOptions(layout, merged)
-    return layout, SearchNetwork(task, layout, merged), SearchNetwork(task, layout, branched)
-
-
-def difference(merged: SearchNetwork, branched: SearchNetwork, shape: Sequence[int]) -> float:
-    """Returns the largest relative difference of outputs and of gradients by theta, in double.
-
-    The networks must not have learned yet; they stay as they were.
-    """
-    source = torch.Generator().manual_seed(1)
-    x = torch.randn(8, *shape, generator=source).double()
-    found = []
-    for each in (merged, branched):
-        state = {name: tensor.clone() for name, tensor in each.network.state_dict().items()}
-        each.network.double()
-        own = [torch.linspace(-3, 3, len(theta)).double() for theta in each.theta]
-        kept, each.theta = each.theta, [theta.requires_grad_() for theta in own]
-        outputs = each.forward(x, learns=True)
-        grads = torch.autograd.grad(outputs.square().sum(), each.theta)
-        found.append((outputs.detach(), *grads))
-        each.theta = kept
-        each.network.float().load_state_dict(state)
-    pairs = zip(*found, strict=True)
-    return max(float((a - b).abs().max() / b.abs().max()) for a, b in pairs)
-
-
-def saved_bytes(network: SearchNetwork, x: Tensor) -> int:
-    """Returns the bytes of tensors that an architecture step's forward pass keeps."""
-    kept: dict[int, int] = {}
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    network.network.train()
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        network.forward(x, learns=True).sum()
-    return sum(kept.values())
 
 
 def alternated(
@@ -216,6 +102,29 @@ def convolutions_alone(
     return [timer(network) for network in networks]
 
 
+def parts(layout: Layout, merged: SearchNetwork) -> tuple[Callable[[], float], ...]:
+    """Returns what times the sums of kernels, forwards and backwards, and an update of weights.
+
+    The network does not learn on: its weights move to another optimiser.
+    """
+    choices = [merged.network.get_submodule(f"node{node}").choice for node in layout.slot_of]
+    optimiser = FlatAdamW(merged.network, Recipe().weight_decay)
+
+    def mixing() -> float:
+        merged.weigh_evenly()
+        began = time.thread_time()
+        for choice in choices:
+            choice.kernel().sum().backward()
+        return time.thread_time() - began
+
+    def update() -> float:
+        began = time.thread_time()
+        optimiser.step(1e-6)
+        return time.thread_time() - began
+
+    return mixing, update
+
+
 def measure(study: str, sizes: tuple[int, ...], rounds: int, turns: int) -> dict[str, Any]:
     """Returns the figures of one study's largest network on a set of kernel sizes.
 
@@ -224,7 +133,7 @@ def measure(study: str, sizes: tuple[int, ...], rounds: int, turns: int) -> dict
     """
     task = search_task(study, sizes)
     layout, merged, branched = pair(task)
-    apart = difference(merged, branched, layout.spec.input_shape)
+    apart = difference(*pair(task)[1:], layout.spec.input_shape)  # of copies: their type changes
     if not apart <= TOLERANCE:
         raise RuntimeError(f"{study}, {sizes}: the networks differ by {apart:.1e}.")
     options = [single_sizes(slot) for slot in layout.slots]
@@ -235,35 +144,20 @@ def measure(study: str, sizes: tuple[int, ...], rounds: int, turns: int) -> dict
     convs = alternated(
         *convolutions_alone(layout, (merged, branched), task.recipe.batch_size), 3 * rounds
     )
-    steps = turns * EDNASSettings().architecture_every
+    every = EDNASSettings().architecture_every
+    one_step = step["merged_s"] / (turns * every)
+    mixing, update = (median(part() for _ in range(3 * rounds)) for part in parts(layout, merged))
     return {
         "study": study, "sizes": sizes, "name": ", ".join(map(str, sizes)),
         "difference": apart, **step,
-        "merged_ms": 1e3 * step["merged_s"] / steps,
-        "branched_ms": 1e3 * step["branched_s"] / steps,
+        "merged_ms": 1e3 * one_step, "branched_ms": 1e3 * step["branched_s"] / (turns * every),
         "macs": macs[0] / macs[1], "macs_whole": (macs[0] + macs[2]) / (macs[1] + macs[2]),
         "convolutions": convs["ratio"],
         "share": (step["ratio"] - 1) / (convs["ratio"] - 1),
+        "mixing": (1 + 1 / every) * mixing / one_step, "update": update / one_step,
         "saved_bytes": saved, "saved": saved[1] / saved[0],
         "slots": [[list(map(list, kernel)) for kernel in own] for own in options],
     }  # fmt: skip
-
-
-def search_task(study: str, sizes: Sequence[int], config: Path | None = None) -> SearchTask:
-    """Returns what ednas searches in a study, with these kernel sizes alone.
-
-    Args:
-        study: Name of a block.
-        sizes: Of kernels.
-        config: Its comparison's; None for that of STUDIES.
-
-    Raises:
-        DataError: The study's data is not there.
-    """
-    override = f"study.{study}.space.kernels={list(sizes)}"
-    path = CONFIGS / STUDIES[study] if config is None else config
-    block = CompareConfig.from_toml(path, [override]).block(study)
-    return Contest.of(Run(study, "ednas", block.seeds[0]), block, Path()).search_task()
 
 
 def main() -> None:
@@ -279,7 +173,7 @@ def main() -> None:
     print("(9 + 25 + 49) / 49 =", f"{(9 + 25 + 49) / 49:.2f}", "in two dimensions,",
           "(3 + 5 + 7) / 7 =", f"{(3 + 5 + 7) / 7:.2f}", "in one\n")  # fmt: skip
     print(f"{'':24}{'merged':>9}{'branches':>10}{'faster':>8}{'range':>15}{'convs':>7}"
-          f"{'share':>8}{'macs':>7}{'whole':>7}{'saved':>7}")  # fmt: skip
+          f"{'share':>7}{'mixing':>8}{'update':>8}{'macs':>6}{'whole':>7}{'saved':>7}")  # fmt: skip
     rows = []
     for study in options.studies:
         for sizes in (GOAL_SET,) if options.quick else SETS:
@@ -288,7 +182,8 @@ def main() -> None:
             spread = f"{row['least']:.2f} to {row['most']:.2f}"
             print(f"{study:10}{row['name']:14}{row['merged_ms']:6.1f} ms{row['branched_ms']:7.1f} "
                   f"ms{row['ratio']:8.2f}{spread:>15}{row['convolutions']:7.2f}"
-                  f"{100 * row['share']:6.0f} %{row['macs']:7.2f}{row['macs_whole']:7.2f}"
+                  f"{100 * row['share']:5.0f} %{100 * row['mixing']:6.0f} %"
+                  f"{100 * row['update']:6.0f} %{row['macs']:6.2f}{row['macs_whole']:7.2f}"
                   f"{row['saved']:7.2f}", flush=True)  # fmt: skip
     goals = {row["study"]: row["ratio"] for row in rows if tuple(row["sizes"]) == GOAL_SET}
     for study, ratio in goals.items():

@@ -5,21 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
-from claims_record import Recorded
-from claims_references import Trained, Training, fitting, trained
+from claims_references import Trained
 from claims_text import UNKNOWN, interval, mean, middle, points, times
 
-from evonas.analysis.comparison import BlockInfo
 from evonas.arch.spec import ArchSpec
-from evonas.runner.compare_contest import Contest
 from evonas.runner.report_card import table
-from evonas.study.evaluate import trial_seed
-from evonas.study.recipes import recipe_of
-from evonas.study.study import Study
 
 CostsOf = Callable[[ArchSpec], Mapping[str, float]]
 """Costs of a network by name; what is not known is left out."""
@@ -102,89 +94,6 @@ def pair(
         name, *run, result.validation, result.test,
         {"params": float(result.params), **costs_of(spec)}, found, own,
     )  # fmt: skip
-
-
-def block_pairs(
-    record: Recorded,
-    block: BlockInfo,
-    names: Sequence[str],
-    work: Path,
-    costs_of: Callable[[Contest], CostsOf],
-) -> list[Pair]:
-    """Returns every reference beside what each finished run of a block found.
-
-    Args:
-        record: The comparison.
-        block: The block.
-        names: References; those that do not fit the task are left out.
-        work: Where trainings are kept.
-        costs_of: Costs of networks, for a seed's contest.
-    """
-    found = []
-    for seed in block.seeds:
-        contest = record.contest(block.study, seed)
-        fronts = {m: record.front(block.study, m, seed) for m in block.methods}
-        how = _training_of(contest)
-        for name in names:
-            spec = fitting(name, contest.splits)
-            if spec is None:
-                continue
-            file = work / record.folder.name / block.study / f"{name}-{seed}.json"
-            result = trained(name, spec, how, file)
-            for method, front in fronts.items():
-                rows = [
-                    Candidate(r.number, r.values["params"], r.validation, r.test,
-                              partial(record.spec, r, contest))
-                    for r in front or () if r.validation is not None
-                ]  # fmt: skip
-                if front is not None:
-                    found.append(pair(name, spec, result, (method, seed), rows, costs_of(contest)))
-    return found
-
-
-def _training_of(contest: Contest) -> Training:
-    final = contest.block.final
-    seeds = tuple(trial_seed(contest.run.seed, 0, i + 1) for i in range(final.seeds))
-    return Training(contest.splits, contest.final, final.backend, seeds, contest.problem.metric)
-
-
-def study_pairs(study: Study, names: Sequence[str], work: Path, costs_of: CostsOf) -> list[Pair]:
-    """Returns every reference beside the smallest network of a study's front at its accuracy.
-
-    References that the study has trained are taken from its record, the others are trained.
-    """
-    final, seed = study.config.final, study.config.study.seed
-    seeds = tuple(trial_seed(seed, 0, i + 1) for i in range(final.seeds))
-    recipe = recipe_of(final, study.loss)
-    how = Training(study.splits, recipe, final.backend, seeds, study.problem.metric)
-    front = [
-        Candidate(t.number, t.values["params"], t.values["error"],
-                  t.mean_metrics("test").get("error"), lambda t=t: t.spec)
-        for t in study.front()
-    ]  # fmt: skip
-    recorded = study.reference_trials()
-    found = []
-    for name in dict.fromkeys([*recorded, *names]):
-        spec = fitting(name, study.splits)
-        if spec is None:
-            continue
-        kept = recorded.get(name)
-        if kept is not None and "error" in kept.values:
-            result = Trained(
-                kept.values["error"], float("nan"), kept.mean_metrics("test").get("error"),
-                int(kept.values["params"]), 0.0,
-            )  # fmt: skip
-        else:
-            result = trained(name, spec, how, work / study.directory.name / f"{name}-{seed}.json")
-        method = study.config.search.searcher
-        found.append(pair(name, spec, result, (method, seed), front, costs_of))
-    return found
-
-
-def costs_on(contest_or_study: Contest | Study) -> CostsOf:
-    """Returns what gives the costs of networks on a block's or study's own device."""
-    problem = contest_or_study.problem
-    return lambda spec: problem.known_costs(spec)[0]
 
 
 def against_table(pairs: Sequence[Pair], costs: Sequence[str], point: float) -> list[str]:

@@ -13,7 +13,9 @@ from evonas.analysis.comparison import BlockInfo, ComparisonRow, of_run, yardsti
 from evonas.analysis.comparison_smallest import MARGIN_POINTS, smallest
 from evonas.analysis.comparison_targets import first_search_meets
 from evonas.analysis.intervals import upper_bound
+from evonas.objectives import OBJECTIVES
 from evonas.runner.report_card import table
+from evonas.units import parse_quantity
 
 COSTS = ("peak_ram", "latency")
 FIRST = "first search"
@@ -63,12 +65,12 @@ def sections(record: Recorded, block: BlockInfo) -> list[Section]:
 
 
 def bounds_of(record: Recorded, block: BlockInfo) -> dict[str, float]:
-    """Returns the bounds on RAM and latency, SI."""
-    rows = [row for row in record.rows if row.study == block.study and row.targets]
-    if rows:
-        return dict(rows[0].targets)
+    """Returns the block's limits, SI."""
     limits = record.config.block(block.study).limits
-    return {name: float(value) for name, value in limits.items() if not isinstance(value, str)}
+    return {
+        name: float(parse_quantity(value, OBJECTIVES.get(name).dimension))
+        for name, value in limits.items()
+    }
 
 
 def _bounded(record: Recorded, block: BlockInfo) -> Section:
@@ -145,23 +147,29 @@ def _at_accuracy(record: Recorded, block: BlockInfo) -> Section:
 
 
 def _effort(record: Recorded, block: BlockInfo) -> Section:
-    """CPU seconds of searching over those of one training of the seed network."""
+    """CPU seconds of searching over those of one training of the seed network.
+
+    Of searches with strengths also one search's, the mean of a run's, and what a run had spent when
+    the network of its first search was trained in full.
+    """
     found, lines, data = record.indicators[block.study], [], {}
+    bars = [yardstick(record.rows, block.study, seed) for seed in block.seeds]
     for method in block.methods:
-        whole = found.of(method, "relative_search")
-        counts = [len(of_run(record.rows, block.study, method, seed)) for seed in block.seeds]
-        is_sweep = any(row.strength is not None for row in record.rows
-                       if (row.study, row.method) == (block.study, method))  # fmt: skip
-        each = [w / n if is_sweep and n else None for w, n in zip(whole, counts, strict=True)]
         runs = [of_run(record.rows, block.study, method, seed) for seed in block.seeds]
+        is_sweep = any(row.strength is not None for run in runs for row in run)
+        whole = found.of(method, "relative_search").tolist()
+        each = [w / len(run) if is_sweep and run else None
+                for w, run in zip(whole, runs, strict=True)]  # fmt: skip
+        first = [run[0].cpu_seconds / bar.cpu_seconds if is_sweep and run and bar else None
+                 for run, bar in zip(runs, bars, strict=True)]  # fmt: skip
         met = [m for run in runs if (m := first_search_meets(run)) is not None]
+        n_searches = middle([len(run) for run in runs]) if is_sweep else None
         lines.append([
-            method, number(middle(whole.tolist())), number(middle(each)),
-            number(middle(counts) if is_sweep else None, "{:g}"),
-            f"{sum(met)} of {len(met)}" if met else "no targets",
+            method, number(middle(whole)), number(middle(each)), number(middle(first)),
+            number(n_searches, "{:g}"), f"{sum(met)} of {len(met)}" if met else "no targets",
         ])  # fmt: skip
-        data[method] = {"whole": whole.tolist(), "each": each, "first_meets": met}
-    titles = ["method", "whole search / one training", "one search / one training", "searches",
+        data[method] = {"whole": whole, "each": each, "first": first, "first_meets": met}
+    titles = ["method", "whole search", "one search", "first search and full training", "searches",
               "first search meets all"]  # fmt: skip
     title = f"Claim 3, {block.study}: search time over one training of the seed network"
     return Section(title, table(titles, lines), data)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from claims_against import Pair, against_table, block_pairs, costs_on, pairs_data, study_pairs
+from claims_against import Pair, against_table, pairs_data
+from claims_pairs import block_pairs, costs_on, study_pairs
 from claims_record import Recorded
 from claims_tcn import sizes_section
 from claims_text import UNKNOWN, Section
 
 from evonas.analysis.comparison import POINT, BlockInfo
 from evonas.study.study import Study
+from evonas.tasks.metrics import constant_prediction_error
 
 NAMES = ("lstm_google12", "gru_google12", "fastgrnn_google12", "fastgrnn_har2")
 """References of published sizes, for any task along one axis."""
@@ -37,8 +39,15 @@ def study_sections(study: Study, work: Path | None) -> list[Section]:
         return [Section(title, [f"{UNKNOWN}: no reference is on record; give --work."], None)]
     names = NAMES if work is not None else recorded
     pairs = study_pairs(study, names, work or Path(), costs_on(study))
-    point = POINT * study.box.reference[0] if study.splits.is_regression else POINT
-    return [_section(title, pairs, point)]
+    return [_section(title, pairs, _point(study))]
+
+
+def _point(study: Study) -> float:
+    """Returns one point of the metric: of a regression's a hundredth of a constant prediction's."""
+    if not study.splits.is_regression:
+        return POINT
+    splits, metric = study.splits, study.problem.metric
+    return POINT * constant_prediction_error(metric, splits.train.y, splits.val.y)
 
 
 def _section(title: str, pairs: Sequence[Pair], point: float) -> Section:

@@ -22,7 +22,7 @@ from evonas.baselines.pit import PIT
 from evonas.baselines.pit_masks import PITMasks
 from evonas.baselines.proxylessnas import CHAINS, ProxylessNAS
 from evonas.baselines.width_choice import WidthChoice
-from evonas.runner.compare_width import Width, widest_strength
+from evonas.runner.compare_width import Width
 from evonas.spaces.mixed import log10_size
 from evonas.spaces.space import AbstractSpace
 
@@ -100,8 +100,8 @@ def _proxylessnas(space: AbstractSpace, kind: str) -> float:
 
 def _width(space: AbstractSpace, kind: str) -> float:
     """Counts the scaled networks of a fine grid of multipliers."""
-    top, fine = widest_strength(space), 4096
-    scaled = {tuple(space.scaled(top ** (-i / fine)).tolist()) for i in range(fine + 1)}
+    fine = 2048
+    scaled = {tuple(space.scaled(i / fine).tolist()) for i in range(fine + 1)}
     return math.log10(len(scaled))
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from claims_against import Pair, against_table, block_pairs, pairs_data
+from claims_against import Pair, against_table, pairs_data
+from claims_pairs import block_pairs
 from claims_record import Recorded
 from claims_spaces import sizes
 from claims_text import UNKNOWN, Section, interval, middle, number, points, times

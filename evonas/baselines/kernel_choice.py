@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from evonas.arch.ops import Conv, MetaKernel, Shape
 from evonas.baselines.kernel_slots import Kernel
-from evonas.baselines.kernel_sum import Span, weighted_sum
 from evonas.errors import SpecError
 from evonas.proxy.layers_norm import BatchNormLayer
 from evonas.proxy.weights import Weights
@@ -73,6 +73,9 @@ class KernelChoice(nn.Module):
         SpecError: The options differ in more than kernel, dilation and pads.
     """
 
+    option_of_tap: Tensor
+    place_of_tap: Tensor
+
     def __init__(
         self, options: Mapping[Kernel, Conv | MetaKernel], x: Shape, rng: np.random.Generator
     ) -> None:
@@ -86,11 +89,13 @@ class KernelChoice(nn.Module):
         self._grid = grid(self.pieces)
         self._stride, self._groups = _image(first.stride), first.groups
         self._rest, self._padding = self._pads(x, first.output_shape(x))
-        self._spans = spans(self.pieces, self._grid)
+        place, owner = _placement(self.pieces, self._grid)
+        self.register_buffer("place_of_tap", torch.from_numpy(place), persistent=False)
+        self.register_buffer("option_of_tap", torch.from_numpy(owner), persistent=False)
         columns = x[0] // first.groups
         bounds = [1 / math.sqrt(columns * math.prod(p.kernel)) for p in self.pieces]
         bound = np.repeat(bounds, [math.prod(p.kernel) for p in self.pieces])[:, None]
-        drawn = rng.uniform(-1, 1, (first.out_channels, len(bound), columns)) * bound
+        drawn = rng.uniform(-1, 1, (first.out_channels, len(owner), columns)) * bound
         self.weight = nn.Parameter(torch.from_numpy(drawn.astype(np.float32)))
         start = rng.uniform(-bounds[0], bounds[0], first.out_channels).astype(np.float32)
         self.bias = nn.Parameter(torch.from_numpy(start)) if first.bias else None
@@ -98,8 +103,12 @@ class KernelChoice(nn.Module):
 
     def kernel(self) -> Tensor:
         """Returns the one kernel, (out_channels, in_channels / groups, height, width)."""
-        total = weighted_sum(self.weight, self.shares, self._spans, self._grid.kernel)
-        return total.permute(0, 3, 1, 2)
+        rows = self.weight * self.shares[self.option_of_tap].unsqueeze(1)
+        height, width = self._grid.kernel
+        total = rows.new_zeros(len(rows), height * width, rows.shape[-1])
+        # Cheaper than a product with a matrix that places taps: it has all taps times all places.
+        total = total.index_add(1, self.place_of_tap, rows)
+        return total.view(len(rows), height, width, -1).permute(0, 3, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (batch, out_channels, height, width): the options' outputs, times `shares`."""
@@ -217,24 +226,18 @@ def _pieces(index: int, option: Conv | MetaKernel) -> list[Piece]:
     return pieces
 
 
-def spans(pieces: Sequence[Piece], on: Grid) -> tuple[Span, ...]:
-    """Returns where every piece's taps lie on a grid, in the order of the pieces."""
-    found: list[Span] = []
-    start = 0
+def _placement(
+    pieces: Sequence[Piece], on: Grid
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Returns of every tap of the pieces its place on the grid, row by row, and its option."""
+    places, owner = [], []
     for piece in pieces:
-        rows, columns = (
-            _places(offsets, on.first[axis], on.dilation[axis])
-            for axis, offsets in enumerate(piece.offsets)
-        )
-        found.append(Span(piece.option, start, piece.kernel, rows, columns))
-        start += math.prod(piece.kernel)
-    return tuple(found)
-
-
-def _places(offsets: Sequence[int], first: int, dilation: int) -> slice:
-    places = [(offset - first) // dilation for offset in offsets]
-    step = places[1] - places[0] if len(places) > 1 else 1
-    return slice(places[0], places[-1] + 1, step)
+        for row in piece.offsets[0]:
+            for column in piece.offsets[1]:
+                i = (row - on.first[0]) // on.dilation[0]
+                places.append(i * on.kernel[1] + (column - on.first[1]) // on.dilation[1])
+                owner.append(piece.option)
+    return np.array(places, np.int64), np.array(owner, np.int64)
 
 
 def _check(options: Sequence[Conv], x: Shape) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.func import functional_call
 
 from evonas.arch import SpecBuilder
 from evonas.arch.builder import causal_pads, same_pads
@@ -139,6 +140,21 @@ def test_the_gradient_reaches_every_share_and_every_weight():
 
     assert (shares.grad != 0).all()
     assert (layer.weight.grad != 0).all()
+
+
+@pytest.mark.parametrize("name", ["causal", "strips", "strided sets"])
+def test_gradients_by_weights_and_shares_equal_differences(name):
+    shape, options = CASES[name]
+    layer = KernelChoice(options, shape, np.random.default_rng(8)).double()
+    weight = layer.weight.detach()[:, :, :1].clone().requires_grad_()
+    shares = torch.rand(len(options), generator=torch.Generator().manual_seed(9)).double()
+
+    def kernel(weight, shares):
+        layer.shares = shares
+        return functional_call(layer, {"weight": weight}, (), {}, strict=False)
+
+    layer.forward = layer.kernel
+    assert torch.autograd.gradcheck(kernel, (weight, shares.requires_grad_()), fast_mode=True)
 
 
 def test_options_of_different_strides_are_refused():

@@ -21,6 +21,7 @@ import claims_record
 import claims_spaces
 
 from evonas.analysis.comparison import BlockInfo, ComparisonRow
+from evonas.arch import SpecBuilder
 from evonas.arch.spec import ArchSpec
 from evonas.pareto import Box
 from evonas.runner.compare_result import Comparison
@@ -31,6 +32,11 @@ ROOT = Path(__file__).parents[2]
 NAN = math.nan
 
 
+def network() -> ArchSpec:
+    b = SpecBuilder()
+    return b.finish(b.dense(b.global_average_pool(b.input((2, 8))), 2))
+
+
 def row(number, validation, test, ram, latency, loss=None) -> ComparisonRow:
     values = {"params": 10.0, "peak_ram": ram, "latency": latency}
     return ComparisonRow("b", "dnas", 0, number, str(number), test is not None, validation, loss,
@@ -38,7 +44,7 @@ def row(number, validation, test, ram, latency, loss=None) -> ComparisonRow:
 
 
 def candidate(number, params, validation):
-    return claims_against.Candidate(number, params, validation, None, lambda: ArchSpec(()))
+    return claims_against.Candidate(number, params, validation, None, network)
 
 
 def test_places_are_by_the_median_and_by_each_seed():
@@ -82,7 +88,7 @@ def test_the_smallest_network_that_errs_no_more_is_chosen():
 def test_what_is_saved_is_reference_over_network_in_each_cost():
     front = [candidate(0, 20.0, 0.1)]
     result = claims_against.Trained(0.1, 0.3, 0.12, 100, 1.0)
-    found = claims_against.pair("lstm", ArchSpec(()), result, ("nsga2", 0), front,
+    found = claims_against.pair("lstm", network(), result, ("nsga2", 0), front,
                                 lambda spec: {"latency": 2.0})  # fmt: skip
 
     assert found.ratio("params") == 5
@@ -93,7 +99,7 @@ def test_what_is_saved_is_reference_over_network_in_each_cost():
 
 def test_nothing_is_compared_with_a_reference_that_diverged():
     result = claims_against.Trained(math.inf, math.inf, math.inf, 100, 1.0)
-    found = claims_against.pair("lstm", ArchSpec(()), result, ("nsga2", 0),
+    found = claims_against.pair("lstm", network(), result, ("nsga2", 0),
                                 [candidate(0, 20.0, 0.1)], lambda spec: {})  # fmt: skip
 
     assert found.found is None
@@ -186,7 +192,7 @@ def test_a_tiny_comparison_gives_every_table_of_its_space(tmp_path):
     subprocess.run(command, check=True, timeout=600)
     kept = {path: path.stat().st_mtime_ns for path in work.rglob("*.json")}
     subprocess.run(command, check=True, timeout=600)
-    found = json.loads(out.read_text())
+    found = {each["title"]: each["data"] for each in json.loads(out.read_text())}
 
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     assert {path: path.stat().st_mtime_ns for path in work.rglob("*.json")} == kept

@@ -11,8 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-import bench_metakernel
 import metakernel_branches
+import metakernel_search
 
 from evonas.baselines.kernel_options import single_sizes
 
@@ -22,14 +22,14 @@ SMOKE = ROOT / "configs" / "compare" / "smoke.toml"
 
 @pytest.fixture
 def pair():
-    task = bench_metakernel.search_task("waves_2d", (3, 5, 7), SMOKE)
-    return bench_metakernel.pair(task)
+    task = metakernel_search.search_task("waves_2d", (3, 5, 7), SMOKE)
+    return metakernel_search.pair(task)
 
 
 def test_both_networks_compute_the_same_in_double_precision(pair):
     layout, merged, branched = pair
 
-    assert bench_metakernel.difference(merged, branched, layout.spec.input_shape) <= 1e-10
+    assert metakernel_search.difference(merged, branched, layout.spec.input_shape) <= 1e-10
 
     n_weights = [sum(p.numel() for p in each.network.parameters()) for each in (merged, branched)]
     assert n_weights[0] == n_weights[1]
@@ -40,7 +40,7 @@ def test_a_changed_weight_is_noticed(pair):
     node = next(iter(layout.slot_of))
     branched.network.get_submodule(f"node{node}").branches[0].weight.data[0, 0] += 0.01
 
-    assert bench_metakernel.difference(merged, branched, layout.spec.input_shape) > 1e-6
+    assert metakernel_search.difference(merged, branched, layout.spec.input_shape) > 1e-6
 
 
 def test_sizes_3_5_7_take_83_multiplications_a_position_and_their_merged_kernel_49(pair):
@@ -54,9 +54,12 @@ def test_sizes_3_5_7_take_83_multiplications_a_position_and_their_merged_kernel_
 
 def test_a_search_step_moves_weights_and_logits_of_both_alike(pair):
     _, merged, branched = pair
+    before = [parameter.detach().clone() for parameter in merged.network.parameters()]
     for each in (merged, branched):
         each.turns(2)
 
+    pairs = zip(before, merged.network.parameters(), strict=True)
+    assert all(bool((old != new).any()) for old, new in pairs)
     assert any(bool(theta.detach().abs().max() > 0) for theta in merged.theta)
     for a, b in zip(merged.theta, branched.theta, strict=True):
         assert float((a - b).detach().abs().max()) < 1e-3
