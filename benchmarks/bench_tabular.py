@@ -1,12 +1,13 @@
 """How many evaluations does a searcher need, where every network's values are known?
 
 On NAS-Bench-201 (tabular_problem.py): p2 is test error on CIFAR-10 and MACs, p3 also latency on a
-Raspberry Pi 4, p5 also error on CIFAR-100 and latency on an FPGA (HW-NAS-Bench's figures). Searched
-are the 15 284 cells that connect input and output. Score: hypervolume up to 1.1 after normalising
-by the true front's ideal and nadir, as a share of the true front's, after so many evaluations. An
-evaluation is one of a network not seen before, for every searcher alike: genomes of one network
-are looked up. Not all of the true front can be reached: it is of all cells, and equal networks
-were trained, and timed with their dead edges, as differently as others.
+Raspberry Pi 4, p5 also error on CIFAR-100 and latency on an FPGA (HW-NAS-Bench's figures), imagenet
+error on ImageNet16-120, MACs and latency on a Raspberry Pi 5. Searched are the 15 284 cells that
+connect input and output. Score: hypervolume up to 1.1 after normalising by the true front's ideal
+and nadir, as a share of the true front's, after so many evaluations. An evaluation is one of a
+network not seen before, for every searcher alike: genomes of one network are looked up. Not all of
+the true front can be reached: it is of all cells, and equal networks were trained, and timed with
+their dead edges, as differently as others.
 
 Searchers: all that are registered, pymoo's own NSGA-II with two kinds of variation, populations of
 20. MACs are computed, so a searcher that can is given them (``known``), as a study gives them;

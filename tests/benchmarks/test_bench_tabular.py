@@ -64,7 +64,7 @@ def test_nas_bench_201_is_its_connected_cells_and_their_front(tables, name, n_fr
 
 
 @needs_table
-@pytest.mark.parametrize("name", ["p2", "p3", "p5"])
+@pytest.mark.parametrize("name", ["p2", "p3", "p5", "imagenet"])
 def test_shares_are_those_of_an_independent_hypervolume(tables, name):
     problem = tables.nb201_problem(name)
     rows = np.random.default_rng(0).choice(problem.canonical_rows, 60, replace=False)
