@@ -11,9 +11,14 @@ WIDTHS = (128, 128, 128, 128, 8, 128, 128, 128, 128)
 
 
 def fc_autoencoder(input_shape: Shape, num_outputs: int) -> ArchSpec:
-    """Returns nine dense layers with batch norm and ReLU around a code of 8, and a last one."""
+    """Returns nine dense layers with batch norm and ReLU around a code of 8, and a last one.
+
+    Inputs of several axes are flattened first, which costs nothing.
+    """
     b = SpecBuilder()
     x = b.input(input_shape)
+    if len(input_shape) > 1:
+        x = b.flatten(x)
     for width in WIDTHS:
         x = b.relu(b.batch_norm(b.dense(x, width)))
     return b.finish(b.dense(x, num_outputs))

@@ -1,4 +1,4 @@
-"""ToyADMOS as in DCASE 2020: which machine is it, and does it sound as it should?"""
+"""ToyADMOS as in DCASE 2020: does a machine sound as it should?"""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self, final
+from typing import Annotated, ClassVar, Literal, final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveInt
 
 from evonas.config import Table
 from evonas.errors import DataError
@@ -36,6 +36,9 @@ BANDS = 128
 CENTRAL = slice(50, 250)
 """Frames of a clip that MLPerf Tiny uses."""
 
+DEFAULTS = {"machine_id": (64, 32), "autoencoder": (5, 1)}
+"""Form -> frames of a sample, and frames from one to the next."""
+
 _NAME = re.compile(r"(normal|anomaly)_id_(\d\d)_\d+\.wav")
 _SPAN = slice(CENTRAL.start * HOP - N_FFT // 2, (CENTRAL.stop - 1) * HOP + N_FFT // 2)
 """Samples that the central frames see: librosa centres the n-th at sample n HOP."""
@@ -48,30 +51,21 @@ class ToyadmosSettings(Table):
         data_dir: The folder dev_data, or the one that holds it or ToyCar; ~ and variables such as
             ${EVONAS_DATA} are replaced.
         machine: "ToyCar", MLPerf Tiny's, or "ToyConveyor".
-        form: "machine_id", the only one that is built. MLPerf Tiny's autoencoder is not: a task
-            here has one target a sample, and it has 640.
-        window: Frames of a sample, at most 200, every 32 ms.
-        hop: Frames from one sample of a clip to the next.
+        form: "machine_id", where the class is which machine is heard, or "autoencoder", MLPerf
+            Tiny's, where the target is the sample itself.
+        window: Frames of a sample, at most 200, every 32 ms; by default 64, or 5 of "autoencoder".
+        hop: Frames from one sample of a clip to the next; by default 32, or 1 of "autoencoder".
         cache: Folder to keep the mel bands in; None keeps nothing.
         max_train: Use about this many training clips only; None uses all.
     """
 
     data_dir: str
     machine: Literal["ToyCar", "ToyConveyor"] = "ToyCar"
-    form: str = "machine_id"
-    window: Annotated[int, Field(ge=1, le=200)] = 64
-    hop: PositiveInt = 32
+    form: Literal["machine_id", "autoencoder"] = "machine_id"
+    window: Annotated[int, Field(ge=1, le=200)] | None = None
+    hop: PositiveInt | None = None
     cache: str | None = None
     max_train: PositiveInt | None = None
-
-    @model_validator(mode="after")
-    def _built(self) -> Self:
-        if self.form != "machine_id":
-            raise ValueError(
-                f"form = {self.form!r} is not built, expected 'machine_id': an autoencoder "
-                f"predicts 640 numbers a sample, and tasks have one class or number each"
-            )
-        return self
 
 
 @dataclass(frozen=True)
@@ -79,8 +73,9 @@ class AnomalyTest:
     """The official test part, normal and anomalous clips, in natural units.
 
     Attributes:
-        X: (clips, samples, 128, window).
-        machine: (clips,) classes, as in training.
+        X: (clips, samples, 128, window), read-only: a view of the clips' bands, of which samples
+            that overlap take no memory of their own.
+        machine: (clips,) numbers of the machines.
         is_anomaly: (clips,).
         names: Of the machines.
     """
@@ -100,13 +95,19 @@ class AnomalyTest:
 @final
 @dataclass(frozen=True)
 class ToyadmosTask(AbstractTask):
-    """Windows of 128 log-mel bands, (128, 64); the class is which of the toys is heard.
+    """Windows of 128 log-mel bands of machines that sound as they should.
 
-    Networks learn from normal sound alone to tell machines of one kind apart, and a clip is the
-    more anomalous the less surely they recognise its machine: the classification confidence of
+    form = "machine_id": (128, 64); the class is which of the toys is heard. A clip is the more
+    anomalous the less surely networks recognise its machine: the classification confidence of
     Inoue et al. 2020 (DCASE workshop, "Detection of anomalous sounds for machine condition
-    monitoring using classification confidence"). A search sees the error of that classification;
-    the test part is the normal test clips. `anomaly_test` and `machine_aucs` give the AUC.
+    monitoring using classification confidence"). A search sees the error of that classification.
+
+    form = "autoencoder": (128, 5), MLPerf Tiny's; the target is the sample itself, 640 decibels,
+    number c * 5 + t that of band c at frame t. A clip is the more anomalous the worse networks
+    reconstruct it. A search sees the error of the reconstruction of normal sound, in decibels.
+
+    The test part is the normal test clips of either; `anomaly_test` and evonas.tasks.anomaly give
+    the AUC.
 
     Set: Koizumi et al. 2020 <https://arxiv.org/abs/2006.05822>. Bands as in MLPerf Tiny's anomaly
     detection: 20 / 2 log10 of the power in 128 bands of librosa's mel scale, 64 ms every 32 ms,
@@ -135,19 +136,25 @@ class ToyadmosTask(AbstractTask):
             ),
             self.settings.max_train,
         )
-        X = self._samples([files[i] for i in chosen.X_train], "train")
-        X_test = self._samples(test_files, "test")
-        return replace(
+        X = _flat(self._samples([files[i] for i in chosen.X_train], "train"))
+        X_test = _flat(self._samples(test_files, "test"))
+        n, n_test = len(X) // len(chosen.X_train), len(X_test) // len(test_files)
+        of_clips = replace(
             chosen,
-            X_train=X.reshape(-1, *X.shape[2:]),
-            y_train=np.repeat(chosen.y_train, X.shape[1]),
-            X_test=X_test.reshape(-1, *X_test.shape[2:]),
-            y_test=np.repeat(chosen.y_test, X_test.shape[1]),
-            groups_train=np.repeat([files[i].name for i in chosen.X_train], X.shape[1]),
+            X_train=X,
+            y_train=np.repeat(chosen.y_train, n),
+            X_test=X_test,
+            y_test=np.repeat(chosen.y_test, n_test),
+            groups_train=np.repeat([files[i].name for i in chosen.X_train], n),
         )
+        if self.settings.form == "machine_id":
+            return of_clips
+        # Views: the targets take no memory beside the samples.
+        y, y_test = X.reshape(len(X), -1), X_test.reshape(len(X_test), -1)
+        return replace(of_clips, y_train=y, y_test=y_test, class_names=())
 
     def anomaly_test(self) -> AnomalyTest:
-        """Returns all test clips, normal and anomalous, for `machine_aucs`.
+        """Returns all test clips, normal and anomalous, for evonas.tasks.anomaly.
 
         Raises:
             DataError: The copy is missing, damaged or of another form.
@@ -177,16 +184,24 @@ class ToyadmosTask(AbstractTask):
         return tuple(f"{self.settings.machine} {number}" for number in sorted(set(machines)))
 
     def _samples(self, files: Sequence[Path], part: str) -> Floats:
-        """Returns the windows of recordings, (clips, samples, 128, window)."""
+        """Returns the windows of recordings, (clips, samples, 128, window), as a view."""
         settings = self.settings
+        window, hop = DEFAULTS[settings.form]
 
         def make() -> dict[str, Floats]:
             return {"bands": np.stack([_log_bands(file) for file in files])}
 
         name = f"toyadmos_{settings.machine}_{part}"
         bands = cached(settings.cache, name, {"form": 1}, files, make)["bands"]
-        views = np.lib.stride_tricks.sliding_window_view(bands, settings.window, axis=2)
-        return np.ascontiguousarray(views[:, :, :: settings.hop].transpose(0, 2, 1, 3), np.float32)
+        views: Floats = np.lib.stride_tricks.sliding_window_view(
+            bands.astype(np.float32, copy=False), settings.window or window, axis=2
+        )
+        return views[:, :, :: settings.hop or hop].transpose(0, 2, 1, 3)
+
+
+def _flat(samples: Floats) -> Floats:
+    """Returns the samples of all clips one after another, with memory of their own."""
+    return np.ascontiguousarray(samples).reshape(-1, *samples.shape[2:])
 
 
 def _numbers(machines: Sequence[str], names: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -46,3 +46,13 @@ def tiny():
         return b.finish(b.dense(b.global_average_pool(x), num_outputs))
 
     return make
+
+
+@pytest.fixture
+def several():
+    """Three targets of means 300, 5 and 7, and of deviations around 13, 0.1 and 0 (constant)."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(0, 1, (200, 2, 10)).astype(np.float32)
+    first, second = X[:, 0].mean(axis=1), X[:, 1].mean(axis=1)
+    y = np.stack([300 + 40 * first, 5 - 0.3 * second, np.full(200, 7)], axis=1)
+    return _splits(X, y.astype(np.float32), 128, 3)

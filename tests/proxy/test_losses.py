@@ -81,3 +81,24 @@ def test_auto_takes_the_loss_of_the_task():
     assert loss_kind(Recipe(), is_regression=False) == "cross-entropy"
     assert loss_kind(Recipe(), is_regression=True) == "mse"
     assert loss_kind(Recipe(loss="l1"), is_regression=True) == "l1"
+
+
+def test_several_numbers_are_standardised_column_by_column(several):
+    scale = target_scale(several)
+    y = standardised(several.train.y, scale)
+
+    assert np.asarray(scale.mean) == pytest.approx([300, 5, 7], rel=0.02)
+    assert y[:, :2].mean(axis=0) == pytest.approx([0, 0], abs=1e-4)
+    assert y[:, :2].std(axis=0) == pytest.approx([1, 1], abs=1e-4)
+    assert scale.std[2] == 1  # the column that never changes
+    assert np.abs(y[:, 2]).max() == 0
+
+
+def test_losses_of_several_numbers_are_means_over_all_of_them():
+    outputs = np.array([[10.0, 1.0], [16.0, 3.0]], np.float32)
+    y = np.array([[12.0, 2.0], [12.0, 3.0]])
+    scale = TargetScale(np.array([5.0, 0.0]), np.array([2.0, 0.5]))
+
+    # errors of -2, 4 and -1, 0 in natural units, -1, 2 and -2, 0 in deviations
+    assert mean_loss("mse", outputs, y, scale) == pytest.approx((1 + 4 + 4 + 0) / 4)
+    assert mean_loss("l1", outputs, y, scale) == pytest.approx((1 + 2 + 2 + 0) / 4)

@@ -212,3 +212,29 @@ def toyadmos(folder, n_train=8, n_test=2):
             write("test", "normal", machine, number)
             write("test", "anomaly", machine, number)
     return {"data_dir": str(folder)}
+
+
+def toyadmos_loudness(folder, n_train=8, n_test=6):
+    """Writes dev_data: hums at 440 and 880 Hz, of any loudness; anomalies have a faint 1320 Hz too.
+
+    Loudness lies within 15 dB of the middle, where that of anomalies is: to the average spectrum
+    they are nearer than most normal clips.
+    """
+    rng = np.random.default_rng(0)
+    times = np.arange(8 * 16_000) / 16_000
+    root = folder / "dev_data" / "ToyCar"
+
+    def write(part, kind, machine, number, decibels):
+        sound = 3000 * np.sin(2 * np.pi * 440 * machine * times) + rng.normal(0, 100, len(times))
+        if kind == "anomaly":
+            sound += 200 * np.sin(2 * np.pi * 1320 * times)
+        path = root / part / f"{kind}_id_{machine:02}_{number:08}.wav"
+        _wav(path, 10 ** (decibels / 20) * sound)
+
+    for machine in (1, 2):
+        for number, decibels in enumerate(np.linspace(-15, 15, n_train)):
+            write("train", "normal", machine, number, decibels)
+        for number, decibels in enumerate(np.linspace(-14, 14, n_test)):
+            write("test", "normal", machine, number, decibels)
+            write("test", "anomaly", machine, number, decibels / 100)
+    return {"data_dir": str(folder)}

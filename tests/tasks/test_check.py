@@ -57,6 +57,27 @@ WRONG = {
         {"y_train": np.array([1, np.nan, 2, 3]), "y_test": np.ones(2)},
         r"y_train holds 1 value .* at y_train\[1\]",
     ),
+    "numbers in three axes": (
+        {"y_train": np.ones((4, 2, 3)), "y_test": np.ones((2, 2, 3))},
+        r"shape \(n,\) or \(n, k\), got \(4, 2, 3\); flatten it: y_train.reshape",
+    ),
+    "no numbers": ({"y_train": np.ones((4, 0))}, r"one number or more .*, got shape \(4, 0\)"),
+    "other numbers in the test part": (
+        {"y_train": np.eye(4), "y_test": np.ones((2, 3))},
+        r"as many numbers a sample in y_test as in y_train, got shapes \(2, 3\) and \(4, 4\)",
+    ),
+    "NaN among several targets": (
+        {"y_train": np.where(np.eye(4) > 0, np.nan, 1), "y_test": np.ones((2, 4))},
+        r"y_train holds 4 values .* at y_train\[0, 0\]",
+    ),
+    "constant targets": (
+        {"y_train": np.tile(np.arange(5.0), (4, 1)), "y_test": np.ones((2, 5))},
+        r"in every sample the numbers 0.0, 1.0, 2.0, ... only",
+    ),
+    "groups of several targets": (
+        {"y_train": np.eye(4), "y_test": np.eye(4)[:2], "groups_train": np.zeros((4, 4))},
+        r"one group per training sample, shape \(4,\), got \(4, 4\)",
+    ),
     "a constant target": ({"y_train": np.ones(4), "y_test": np.ones(2)}, "number 1.0 only"),
     "negative classes": ({"y_train": Y - 1}, "classes numbered from 0, got -1"),
     "one class": ({"y_train": Y * 0, "y_test": Y[:2] * 0}, "one class only"),
@@ -75,6 +96,12 @@ WRONG = {
 
 def test_good_data_passes():
     check(GOOD)
+
+
+def test_several_numbers_pass_even_where_one_of_them_never_changes():
+    y = np.stack([Y, Y * 0 + 3, Y * 2], axis=1).astype(np.float32)
+
+    check(replace(GOOD, y_train=y, y_test=y[:2], groups_train=np.arange(4)))
 
 
 def test_a_missing_test_part_passes():

@@ -125,3 +125,41 @@ def test_the_constant_for_numbers_is_mean_or_median_as_the_metric_prefers():
 
     assert constant_prediction_error(METRICS["rmse"], train, val) == pytest.approx(2)  # mean 3
     assert constant_prediction_error(METRICS["mae"], train, val) == pytest.approx(1)  # median 0
+
+
+def test_errors_of_several_numbers_are_over_all_of_them():
+    y_true = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
+    y_pred = y_true + np.array([[1.0, 0.0], [0.0, -3.0], [2.0, 0.0]])
+
+    assert METRICS["mae"](y_true, y_pred) == pytest.approx((1 + 3 + 2) / 6)
+    assert METRICS["rmse"](y_true, y_pred) == pytest.approx(math.sqrt((1 + 9 + 4) / 6))
+
+
+def test_errors_of_many_samples_of_several_numbers_are_of_all_blocks(rng):
+    y_true, y_pred = rng.normal(size=(2, 2500, 3))
+
+    expected = np.sqrt(np.mean((y_pred - y_true) ** 2))
+
+    assert METRICS["rmse"](y_true, y_pred) == pytest.approx(expected, rel=1e-12)
+
+
+def test_several_classes_a_sample_are_refused():
+    with pytest.raises(ValueError, match=r"of one shape \(n,\) with"):
+        METRICS["error"](np.zeros((2, 2), int), np.zeros((2, 2), int))
+
+
+def test_the_constant_of_several_numbers_has_one_of_every_column(rng):
+    train = rng.normal(size=(500, 70)) * np.arange(1, 71) + 100
+    train[:50] += 1000  # a tenth far off: the median is the better constant for the mae
+    val = rng.normal(size=(40, 70)) + 100
+
+    mean, median = train.mean(axis=0), np.median(train, axis=0)
+
+    found = [constant_prediction_error(METRICS[name], train, val) for name in ("rmse", "mae")]
+    assert found[0] == pytest.approx(np.sqrt(np.mean((val - mean) ** 2)))
+    assert found[1] == pytest.approx(np.mean(np.abs(val - median)))
+
+
+def test_several_outputs_are_several_numbers_and_one_is_one():
+    assert predictions(np.zeros((4, 3)), True).shape == (4, 3)
+    assert predictions(np.zeros((4, 1)), True).shape == (4,)

@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -160,3 +161,69 @@ def test_the_sets_own_validation_part_is_taken_as_it_is(raw):
     assert numbers(splits[0].train, splits[0]) == list(range(30))
     assert splits[0].fingerprint == splits[1].fingerprint
     assert "Validation is the set's own part, 25.0 %" in splits[0].notes[0]
+
+
+def several(raw, n_columns):
+    """The raw data with targets of which column k is the sample's number + 100 k."""
+    y = np.arange(40.0)[:, None] + 100 * np.arange(n_columns)
+    return replace(raw, y_train=y, y_test=y[:8])
+
+
+def test_several_numbers_stay_with_their_samples(raw):
+    splits = split(several(raw, 3), 0.25, seed=0)
+
+    assert (splits.num_outputs, splits.target) == (3, "3 numbers")
+    assert splits.test.y.shape == (8, 3)
+    for part in (splits.train, splits.val):
+        assert part.y.dtype == np.float32
+        expected = np.array(numbers(part, splits))[:, None] + [0, 100, 200]
+        assert part.y.tolist() == expected.tolist()
+
+
+def test_groups_of_several_numbers_stay_whole(raw):
+    splits = split(replace(several(raw, 3), groups_train=np.arange(40) // 5), 0.25, seed=0)
+
+    groups = {n // 5 for n in numbers(splits.val, splits)}
+    assert len(splits.val) == 5 * len(groups)
+
+
+def test_one_number_in_a_column_is_one_number(raw):
+    column = split(several(raw, 1), 0.25, seed=0)
+    flat = split(replace(raw, y_train=np.arange(40.0), y_test=np.arange(8.0)), 0.25, seed=0)
+
+    assert (column.num_outputs, column.target) == (1, "a number")
+    for name in ("train", "val", "test"):
+        ours, theirs = getattr(column, name), getattr(flat, name)
+        assert np.array_equal(ours.X, theirs.X)
+        assert ours.y.tolist() == theirs.y.tolist()
+
+
+def test_every_target_is_part_of_the_fingerprint(raw):
+    first = several(raw, 3)
+    y = first.y_train.copy()
+    y[7, 2] += 1
+
+    assert (
+        split(first, 0.25, 0).fingerprint != split(replace(first, y_train=y), 0.25, 0).fingerprint
+    )
+
+
+def test_parts_do_not_share_memory_with_the_callers_arrays(raw):
+    y = several(raw, 3).y_train.astype(np.float32)
+    splits = split(replace(raw, y_train=y, y_test=y[:8]), 0.25, seed=0)
+
+    for part in (splits.train, splits.val, splits.test):
+        assert not np.shares_memory(part.y, y)
+
+
+def test_targets_as_large_as_the_inputs_are_held_once():
+    X = np.random.default_rng(0).normal(size=(20_000, 64, 5)).astype(np.float32)
+    raw = RawData(X_train=X, y_train=X.reshape(len(X), -1), X_test=X[:0], y_test=np.zeros((0, 320)))
+    tracemalloc.start()
+    try:
+        split(raw, 0.25, seed=0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert 2 < peak / X.nbytes < 2.6  # inputs and targets, and a block in float64

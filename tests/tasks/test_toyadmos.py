@@ -3,6 +3,7 @@ import pytest
 
 from evonas.config import validate_table
 from evonas.errors import ConfigError, DataError
+from evonas.tasks.load import load_splits
 from evonas.tasks.toyadmos import ToyadmosSettings, ToyadmosTask
 
 
@@ -104,11 +105,56 @@ def test_the_cache_gives_the_same_bands(root, tmp_path):
     assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
-def test_the_autoencoder_is_refused_in_one_line():
-    with pytest.raises(
-        ConfigError, match="form = 'autoencoder' is not built, expected 'machine_id'"
-    ):
-        validate_table(ToyadmosSettings, {"data_dir": "a", "form": "autoencoder"}, "[task]")
+def test_the_autoencoders_target_is_its_sample(root):
+    raw = task(root, form="autoencoder").load()
+
+    # 200 frames: windows of 5 begin at 0 .. 195
+    assert raw.X_train.shape == (2 * 3 * 196, 128, 5)
+    assert raw.y_train.shape == (2 * 3 * 196, 640)
+    assert raw.is_regression
+    assert raw.class_names == ()
+    assert raw.y_train[7, 3 * 5 + 2] == raw.X_train[7, 3, 2]  # band 3 at frame 2
+    assert np.array_equal(raw.y_test.reshape(raw.X_test.shape), raw.X_test)
+    assert raw.groups_train[[0, 195, 196]].tolist() == [
+        "normal_id_01_00000000.wav",
+        "normal_id_01_00000000.wav",
+        "normal_id_01_00000001.wav",
+    ]
+
+
+def test_the_autoencoders_windows_are_those_of_the_other_form(root):
+    wide = task(root, window=200).load().X_train
+    narrow = task(root, form="autoencoder", hop=65).load().X_train
+
+    for place, start in enumerate((0, 65, 130, 195)):
+        assert np.array_equal(narrow[place::4], wide[:, :, start : start + 5])
+
+
+def test_targets_and_overlapping_test_windows_take_no_memory_of_their_own(root):
+    found = task(root, form="autoencoder")
+    raw, test = found.load(), found.anomaly_test()
+
+    assert np.shares_memory(raw.X_train, raw.y_train)
+    assert test.X.shape == (8, 196, 128, 5)
+    assert test.X.strides[1] == test.X.strides[3]  # a sample begins at the next frame
+
+
+def test_the_autoencoders_parts_are_split_by_clips_and_targets_stay_decibels(root):
+    splits = load_splits(
+        "toyadmos", {"data_dir": str(root), "form": "autoencoder", "hop": 20}, 0.3, 0
+    )
+
+    assert splits.target == "640 numbers"
+    assert len(splits.val) in (10, 20, 30)
+    norm = splits.normalisation
+    natural = splits.val.X * norm.std[:, None] + norm.mean[:, None]
+    assert splits.val.y == pytest.approx(natural.reshape(len(natural), -1), abs=1e-3)
+    assert np.median(splits.train.y) < -20  # far from standardised numbers
+
+
+def test_another_form_is_refused_in_one_line():
+    with pytest.raises(ConfigError, match="'machine_id' or 'autoencoder'"):
+        validate_table(ToyadmosSettings, {"data_dir": "a", "form": "vae"}, "[task]")
 
 
 def test_a_short_clip_an_unknown_machine_and_a_missing_part_are_refused(tmp_path, copies):
