@@ -129,7 +129,7 @@ def _slow(*values):
         ("speech_commands_metakernel", "52 training, 16 validation, 13 test samples"),
         _slow("speech_commands_tcn", "52 training, 16 validation, 13 test samples"),
         _slow("tiny_imagenet_metakernel", "21 training, 3 validation, 9 test samples"),
-        ("toyadmos_autoencoder", "560 training, 80 validation, 160 test samples of (128, 5)"),
+        ("toyadmos_autoencoder", "560 training, 80 validation, 160 test samples of shape (128, 5)"),
         ("toyadmos_tcn", "70 training, 10 validation, 20 test samples of shape (128, 64)"),
         _slow("visual_wake_words_metakernel", "41 training, 5 validation, 5 test samples"),
     ],

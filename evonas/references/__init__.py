@@ -38,7 +38,8 @@ def reference(
 
     Args:
         name: A name in ``REFERENCES``.
-        input_shape: Input of the published rank; None for the published one.
+        input_shape: Input of the published rank, or of any rank for a network of (features,); None
+            for the published one.
         num_outputs: Classes or regression targets; None for the published number.
 
     Raises:

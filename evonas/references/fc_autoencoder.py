@@ -13,7 +13,7 @@ WIDTHS = (128, 128, 128, 128, 8, 128, 128, 128, 128)
 def fc_autoencoder(input_shape: Shape, num_outputs: int) -> ArchSpec:
     """Returns nine dense layers with batch norm and ReLU around a code of 8, and a last one.
 
-    Inputs of several axes are flattened first, which costs nothing.
+    Inputs of several axes are flattened first.
     """
     b = SpecBuilder()
     x = b.input(input_shape)

@@ -33,7 +33,8 @@ class Reference:
         name: Its name in the registry.
         title: What it is, for people.
         citation: Where it was published.
-        input_shape: Published input, in one of the forms of ``SHAPES``; others have its rank.
+        input_shape: Published input, in one of the forms of ``SHAPES``; others have its rank, and a
+            network of (features,) flattens what it gets.
         num_outputs: Published outputs.
         network: Writes the network for an input shape and a number of outputs.
         published_params: Parameters as published; None where no count was.
@@ -67,7 +68,7 @@ class Reference:
         """
         shape = self.input_shape if input_shape is None else tuple(input_shape)
         rank = len(self.input_shape)
-        if len(shape) != rank:
+        if rank > 1 and len(shape) != rank:
             raise SpecError(
                 f"Reference {self.name!r} takes inputs of shape {SHAPES[rank]}, got {shape}."
             )

@@ -110,6 +110,14 @@ def test_a_signal_is_no_input_for_a_network_of_images():
         reference("ds_cnn", input_shape=(3, 200))
 
 
+def test_the_autoencoder_flattens_inputs_of_several_axes():
+    flat, bands = reference("fc_autoencoder"), reference("fc_autoencoder", (128, 5), 640)
+
+    assert bands.input_shape == (128, 5)
+    assert count_params(bands) == count_params(flat) == 265_864
+    assert count_macs(bands) == count_macs(flat)
+
+
 @pytest.mark.parametrize(
     ("name", "kinds"),
     [
