@@ -6,7 +6,8 @@ Scores every clip of ToyADMOS' test part, of form = "machine_id" by how surely t
 recognises its machine, of form = "autoencoder" by how badly it reconstructs it, and prints the area
 under the ROC curve of each machine and their mean, in all and up to a tenth of false alarms (pAUC
 of DCASE 2020); 0.5 is chance. MLPerf Tiny asks its autoencoder for an AUC of 0.85. The target is
-one of a study of kind = "toyadmos": DIR:NUMBER, DIR:recommended or DIR:seed.
+one of a study of kind = "toyadmos": DIR:NUMBER, DIR:recommended, DIR:seed, or a reference that was
+trained beside the front, DIR:fc_autoencoder.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import numpy as np
 from evonas.config import validate_table
 from evonas.errors import ConfigError
 from evonas.proxy.backends.choose import predictor
-from evonas.runner.source import Source, find_source
+from evonas.references import REFERENCES
+from evonas.runner.source import Source, find_source, study_source
+from evonas.study.study import Study
 from evonas.tasks.anomaly import (
     auc,
     by_machine,
@@ -51,10 +54,10 @@ def aucs(target: str, every: int = 1) -> dict[str, dict[str, float]]:
     """Returns "auc" and "pauc" of each machine, and their means under "mean".
 
     Args:
-        target: DIR:NUMBER, DIR:recommended or DIR:seed.
+        target: DIR:NUMBER, DIR:recommended, DIR:seed or DIR:REFERENCE.
         every: Use every so many clips of the test part.
     """
-    source = find_source(target)
+    source = _source(target)
     if source.config.task.kind != "toyadmos":
         raise ConfigError(f"{target}: expected a study of kind = 'toyadmos'.")
     settings = validate_table(ToyadmosSettings, source.config.task.settings, "[task]")
@@ -64,6 +67,17 @@ def aucs(target: str, every: int = 1) -> dict[str, dict[str, float]]:
         "auc": by_machine(auc, scores, test),
         "pauc": by_machine(partial_auc, scores, test),
     }
+
+
+def _source(target: str) -> Source:
+    folder, _, name = target.rpartition(":")
+    if name not in REFERENCES:
+        return find_source(target)
+    study = Study.load(folder)
+    trials = study.reference_trials()
+    if name not in trials:
+        raise ConfigError(f"{target}: no reference of [final] references in {folder}.")
+    return study_source(study, trials[name], target)
 
 
 def _outputs(source: Source, clip: np.ndarray) -> np.ndarray:

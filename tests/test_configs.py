@@ -158,15 +158,24 @@ def test_without_the_data_one_line_says_where_it_is_to_be_had(name, tmp_path, mo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["toyadmos_tcn", "toyadmos_autoencoder"])
-def test_a_search_on_machine_sounds_ends_with_an_auc_of_each_machine(start, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        ("toyadmos_tcn", "seed"),
+        ("toyadmos_autoencoder", "seed"),
+        ("toyadmos_autoencoder", "fc_autoencoder"),
+    ],
+)
+def test_a_search_on_machine_sounds_ends_with_an_auc_of_each_machine(
+    start, tmp_path, name, network
+):
     small = ["search.budget.trials=3", "search.pop_size=3", "final.epochs=2", "final.candidates=1"]
     sets = [part for override in small for part in ("--set", override)]
     result = start(name, *sets, "--set", "proxy.steps=10", "--dir", "study")
     assert result.exit_code == 0, result.output
 
     script, file = ROOT / "benchmarks" / "bench_toyadmos_auc.py", tmp_path / "auc.json"
-    target = str(tmp_path / "study:seed")
+    target = str(tmp_path / f"study:{network}")
     subprocess.run([sys.executable, script, target, "--json", file], check=True, timeout=300)
 
     found = json.loads(file.read_text())

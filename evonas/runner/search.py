@@ -48,7 +48,7 @@ def search(
         data: One's own arrays (X, y), (X, y, X_test, y_test) or with groups as a fifth, in place
             of the config's task; X is (n, channels, length) or (n, channels, height, width).
         metric: In place of the config's; a callable (y_true, y_pred) -> float is minimised and
-            gets class indices, or numbers for a regression.
+            gets class indices, or numbers for a regression, (n,) or (n, k).
         loss: In place of the config's: (outputs, targets) -> tensor, see evonas.proxy.recipe.
         directory: In place of the config's folder.
         overrides: Changed keys, such as "search.pop_size=40".

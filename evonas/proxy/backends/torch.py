@@ -211,11 +211,11 @@ def training_loss(kind: str, recipe: Recipe, splits: Splits, samples: Indices) -
     if callable(recipe.loss):
         return recipe.loss
     if kind == "mse":
-        return lambda outputs, y: functional.mse_loss(outputs.view(y.shape), y)
+        return lambda outputs, y: functional.mse_loss(outputs.reshape(y.shape), y)
     if kind == "l1":
-        return lambda outputs, y: functional.l1_loss(outputs.view(y.shape), y)
+        return lambda outputs, y: functional.l1_loss(outputs.reshape(y.shape), y)
     if kind == "log-cosh":
-        return lambda outputs, y: _log_cosh(outputs.view(y.shape) - y)
+        return lambda outputs, y: _log_cosh(outputs.reshape(y.shape) - y)
     smoothing = recipe.label_smoothing
     if not recipe.class_weights:
         return functools.partial(functional.cross_entropy, label_smoothing=smoothing)
