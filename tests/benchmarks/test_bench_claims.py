@@ -176,11 +176,63 @@ nsga2 = { pop_size = 6 }
 proxy = { steps = 10 }
 final = { steps = 20 }
 relaxed = { steps = 20 }
+
+[[study]]
+name = "bounded"
+methods = ["nsga2", "dnas"]
+objectives = ["error", "peak_ram", "latency"]
+limits = { peak_ram = "4 kB", latency = "5 ms" }
+seeds = 2
+budget = { samples = 20000 }
+task = { kind = "synthetic", pattern = "waves", shape = [2, 32], classes = 3, train = 90, test = 9 }
+space = { kind = "tcn", seed_network = { widths = [4, 6], kernel = 5 } }
+device = { name = "stm32h743" }
+nsga2 = { pop_size = 6 }
+dnas = { targets = { peak_ram = "4 kB", latency = "5 ms" } }
+proxy = { steps = 10 }
+final = { steps = 20 }
+relaxed = { steps = 20 }
+
+[[study]]
+name = "steps"
+methods = ["nsga2"]
+objectives = ["error", "params"]
+seeds = 1
+budget = { samples = 10000 }
+task = { kind = "synthetic", pattern = "waves", shape = [2, 32], classes = 3, train = 90, test = 9 }
+space = { kind = "rnn", seed_network = { cell = "lstm", hidden = 8 } }
+device = { name = "stm32l4r5", runtime = "c" }
+nsga2 = { pop_size = 6 }
+proxy = { steps = 10 }
+final = { steps = 20 }
+
+[[study]]
+name = "images"
+methods = ["nsga2"]
+objectives = ["error", "latency"]
+seeds = 1
+budget = { samples = 10000 }
+device = { name = "tda2x" }
+nsga2 = { pop_size = 6 }
+proxy = { steps = 10 }
+final = { steps = 20 }
+
+[study.task]
+kind = "synthetic"
+pattern = "waves"
+shape = [1, 8, 8]
+classes = 3
+train = 90
+test = 9
+
+[study.space]
+kind = "metakernel"
+seed_network = { widths = [4], kernel = 3 }
 """
 
 
 @pytest.mark.slow
-def test_a_tiny_comparison_gives_every_table_of_its_space(tmp_path):
+def test_a_tiny_comparison_gives_every_table_of_its_spaces(tmp_path):
     from evonas import compare
 
     config, folder, work = tmp_path / "tiny.toml", tmp_path / "tiny", tmp_path / "work"
@@ -196,8 +248,16 @@ def test_a_tiny_comparison_gives_every_table_of_its_space(tmp_path):
 
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
     assert {path: path.stat().st_mtime_ns for path in work.rglob("*.json")} == kept
-    assert len(kept) == 2 * 3  # seeds and hand-made networks
+    assert len(kept) == 2 * 3 + 4  # seeds and hand-made networks, and recurrent ones
     pairs = found["Claim 1, waves: against hand-made networks"]
     assert {pair["method"] for pair in pairs} == {"nsga2", "width", "dnas"}
     assert all("latency gap8" in pair["costs"] for pair in pairs)
-    assert found["Mean ranks over all studies"]["mean_ranks"]["whole by_median"]["nsga2"][1] == 1
+    (steps,) = (data for title, data in found.items() if title == "Claim 2, steps on stm32l4r5 (c)")
+    assert all(pair["costs"]["latency"] > 0 for pair in steps)
+    (bounded,) = (
+        data for title, data in found.items() if title.startswith("Claim 3, bounded: best")
+    )
+    assert {each["seed"] for each in bounded["dnas"]} == {0, 1}
+    (images,) = (data for title, data in found.items() if title.startswith("Claim 4, images on"))
+    assert images["nsga2"]["latency"]
+    assert found["Mean ranks over all studies"]["mean_ranks"]["whole by_median"]["nsga2"][1] == 4
