@@ -9,14 +9,16 @@ from evonas.proxy.backends import BACKENDS
 from evonas.proxy.backends import torch as torch_module
 from evonas.proxy.backends.choose import backend_for
 from evonas.proxy.backends.native import backend as native_module
-from evonas.proxy.backends.native.backend import NativeBackend
-from evonas.proxy.backends.native.engine import engine_names, extension
+from evonas.proxy.backends.native.backend import LOSSES, NativeBackend
+from evonas.proxy.backends.native.engine import engine_names, extension, make_plan
+from evonas.proxy.backends.native.parameters import Layout
+from evonas.proxy.backends.native.program import compiled
 from evonas.proxy.backends.torch import TorchBackend
 from evonas.proxy.batches import used_samples
 from evonas.proxy.divergence import DivergenceWatch
 from evonas.proxy.losses import target_scale
 from evonas.proxy.recipe import Recipe
-from evonas.proxy.weights import unscale_output
+from evonas.proxy.weights import initial_weights, unscale_output
 from evonas.tasks.metrics import METRICS
 from evonas.tasks.splits import Part
 
@@ -114,3 +116,22 @@ def test_part_of_the_data_is_spread_over_the_columns(several):
 @needs_c
 def test_auto_trains_several_numbers_natively(tiny):
     assert backend_for("auto", tiny((2, 10), 640), Recipe()) == "native"
+
+
+@needs_c
+@pytest.mark.parametrize("wrong", ["targets", "means", "deviations"])
+def test_the_engine_refuses_numbers_that_do_not_fit_its_outputs(wrong, tiny):
+    spec = tiny((2, 10), 3)
+    layout = Layout.of(initial_weights(spec, 0))
+    plan = make_plan(engine_names()[0], compiled(spec, layout), layout, 8)
+    y = np.zeros((8, 2 if wrong == "targets" else 3), np.float32)
+    scale = {"means": np.zeros(3), "deviations": np.ones(3)}
+    if wrong == "means":
+        scale["means"] = np.zeros(2)
+    if wrong == "deviations":
+        del scale["deviations"]
+    X, params = np.zeros((8, 2, 10), np.float32), layout.flat(initial_weights(spec, 0))
+    steps = np.arange(8), np.array([0, 8]), np.ones(1), np.empty(1)
+
+    with pytest.raises(ValueError, match="[Ee]xpected"):
+        plan.train(params, X, y, *steps, None, LOSSES.index("mse"), **scale)
