@@ -13,7 +13,9 @@ from claims_text import UNKNOWN, interval, known_of, mean, middle, points, times
 from evonas.analysis.comparison_smallest import AT_SEED_POINTS
 from evonas.analysis.intervals import upper_bound
 from evonas.arch.spec import ArchSpec
+from evonas.objectives import OBJECTIVES
 from evonas.runner.report_card import table
+from evonas.units import format_quantity
 
 CostsOf = Callable[[ArchSpec], Mapping[str, float]]
 """Costs of a network by name; what is not known is left out."""
@@ -101,20 +103,32 @@ def pair(
 
 
 def against_table(pairs: Sequence[Pair], costs: Sequence[str], point: float) -> list[str]:
-    """Returns a row for each reference and method: medians over seeds of what is saved."""
+    """Returns a row for each reference and method: medians over seeds of what is saved.
+
+    A ratio says how many times less the networks found cost than the reference; behind it stands
+    what they cost.
+    """
     rows = []
     for name, method in dict.fromkeys((p.reference, p.method) for p in pairs):
         own = [p for p in pairs if (p.reference, p.method) == (name, method)]
         n_found = sum(p.found is not None for p in own)
-        ratios = [[p.ratio(cost) for p in own] for cost in costs]
         rows.append(
-            [name, method, f"{n_found} of {len(own)}", interval(ratios[0], "{:.3g}")]
-            + [times(middle(each)) for each in ratios[1:]]
+            [name, method, f"{n_found} of {len(own)}", *(_saved(own, cost) for cost in costs)]
             + _tested(own, point)
         )
     titles = ["reference", "method", "as good", *costs, "test − reference's, points", "95 % bound",
               f"within {AT_SEED_POINTS:g} on test"]  # fmt: skip
     return table(titles, rows, n_text=2) if rows else [UNKNOWN]
+
+
+def _saved(pairs: Sequence[Pair], cost: str) -> str:
+    """Returns how many times less the networks found cost, and in brackets what they cost."""
+    ratios = [p.ratio(cost) for p in pairs]
+    value = middle([p.found_costs.get(cost) for p in pairs])
+    if value is None or middle(ratios) is None:
+        return UNKNOWN
+    spread = interval(ratios, "{:.3g}") if cost == "params" else times(middle(ratios))
+    return f"{spread} ({format_quantity(value, OBJECTIVES.get(cost.split()[0]).dimension)})"
 
 
 def _tested(pairs: Sequence[Pair], point: float) -> list[str]:

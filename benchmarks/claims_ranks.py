@@ -59,7 +59,7 @@ def is_level(found: Indicators, name: str, ours: str) -> bool | None:
 
 
 def mean_ranks(studies: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, int, float]]:
-    """Returns the mean place of every method over the studies in which it takes part.
+    """Returns the mean place of every method over the studies in which it has a contestant.
 
     Args:
         studies: Method -> place, NaN where unknown.
@@ -70,10 +70,11 @@ def mean_ranks(studies: Sequence[Mapping[str, float]]) -> dict[str, tuple[float,
     """
     found = {}
     for method in dict.fromkeys(name for study in studies for name in study):
-        own = [(study[method], sum(map(math.isfinite, study.values())))
-               for study in studies if math.isfinite(study.get(method, math.nan))]  # fmt: skip
+        places = [(study.get(method, math.nan), sum(map(math.isfinite, study.values())))
+                  for study in studies]  # fmt: skip
+        own = [(place, n) for place, n in places if math.isfinite(place) and n > 1]
         if own:
-            shares = [(n - place) / (n - 1) if n > 1 else 1.0 for place, n in own]
+            shares = [(n - place) / (n - 1) for place, n in own]
             found[method] = (
                 float(np.mean([place for place, _ in own])), len(own), float(np.mean(shares)),
             )  # fmt: skip
