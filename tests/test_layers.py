@@ -37,6 +37,7 @@ THIRD_PARTY = {
     "scipy": {"analysis/intervals", "tasks/ninapro_recording"},
     "PIL": {"tasks/images"},
     "pymoo": {"searchers/nsga2", "searchers/nsga3", "searchers/breeding"},
+    "threadpoolctl": {"searchers/surrogate"},
     "optuna": {"searchers/optuna_search", "searchers/optuna_study"},
     "aeon": {"tasks/aeon"},
     "sklearn": {"tasks/digits"},
