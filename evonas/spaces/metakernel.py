@@ -129,24 +129,12 @@ class MetaKernelSpace(AbstractSpace):
 
     def decode(self, genome: npt.ArrayLike) -> ArchSpec:
         """Returns the network of a genome; see AbstractSpace."""
-        values = check_genome(self.genes, genome)
-        pooling = int(self._value(values, 0))
-        shape = pooled(self.input_shape, pooling)
-        stem = Step(
-            int(self._value(values, 1)),
-            cut(self._sets[str(self._value(values, 2))], shape[1:]),
-            int(self._value(values, 3)) if max(shape[1:]) > 1 else 1,
-        )
-        steps, shape = [stem], stem.output_shape(shape)
-        for first in self._firsts:
-            if self._value(values, first):
-                taken = expand(self._block(values, first), shape)
-                steps += taken
-                shape = output_shape(taken, shape)
-        n_dense = int(self._value(values, self._head))
-        dense = (int(self._value(values, self._head + 1)),) * n_dense
-        network = MetaKernelNetwork(pooling, tuple(steps), dense)
+        network = self._network(check_genome(self.genes, genome))
         return write(network, self.input_shape, self.num_outputs)
+
+    def canonical(self, genome: npt.ArrayLike) -> Genome:
+        """Returns the canonical genome of a genome's network; see AbstractSpace."""
+        return self._genome(self._network(check_genome(self.genes, genome)))
 
     def encode(self, spec: ArchSpec) -> Genome:
         """Returns the canonical genome of a network; see AbstractSpace."""
@@ -155,24 +143,7 @@ class MetaKernelSpace(AbstractSpace):
                 f"The space maps {self.input_shape} to ({self.num_outputs},), the spec maps "
                 f"{spec.input_shape} to {spec.output_shape}."
             )
-        network = parse(spec)
-        stem = network.steps[0]
-        shape = stem.output_shape(pooled(self.input_shape, network.pooling))
-        slots = [partial(self._fits, first) for first in self._firsts]
-        blocks = arranged(network.steps[1:], shape, slots, self.max_repeats)
-        first = [network.pooling, stem.channels, self._names.get(stem.kernels), stem.stride]
-        last = [len(network.dense), *network.dense]
-        front = self._indices(0, first)
-        head = self._indices(self._head, last) if len(last) < 3 else None
-        if blocks is None or front is None or head is None or stem.skip or stem.depthwise:
-            raise SpecError("The spec lies outside the space: its layers exceed the seed's.")
-        values = np.zeros(self.genes.n_var, dtype=np.int64)
-        values[:BLOCKS] = front
-        values[self._head : self._head + len(head)] = head
-        for at, block in zip(self._firsts, blocks, strict=True):
-            found = self._indices(at, self._wanted(block)) if block else None
-            values[at : at + BLOCK_GENES] = found or 0
-        return values
+        return self._genome(parse(spec))
 
     def anchors(self) -> npt.NDArray[np.int64]:
         """Returns the seed, its width multiples and the cheapest extremes; see AbstractSpace."""
@@ -190,6 +161,44 @@ class MetaKernelSpace(AbstractSpace):
         widths = (".channels", "head.dense0")
         row = scaled_genes(self.genes, self.encode(self.seed), share, widths)
         return self.canonical(row)
+
+    def _network(self, values: Sequence[int]) -> MetaKernelNetwork:
+        pooling = int(self._value(values, 0))
+        shape = pooled(self.input_shape, pooling)
+        stem = Step(
+            int(self._value(values, 1)),
+            cut(self._sets[str(self._value(values, 2))], shape[1:]),
+            int(self._value(values, 3)) if max(shape[1:]) > 1 else 1,
+        )
+        steps, shape = [stem], stem.output_shape(shape)
+        for first in self._firsts:
+            if self._value(values, first):
+                taken = expand(self._block(values, first), shape)
+                steps += taken
+                shape = output_shape(taken, shape)
+        n_dense = int(self._value(values, self._head))
+        dense = (int(self._value(values, self._head + 1)),) * n_dense
+        return MetaKernelNetwork(pooling, tuple(steps), dense)
+
+    def _genome(self, network: MetaKernelNetwork) -> Genome:
+        """Returns the canonical genome of a network, or raises SpecError."""
+        stem = network.steps[0]
+        shape = stem.output_shape(pooled(self.input_shape, network.pooling))
+        slots = [partial(self._fits, first) for first in self._firsts]
+        blocks = arranged(network.steps[1:], shape, slots, self.max_repeats)
+        first = [network.pooling, stem.channels, self._names.get(stem.kernels), stem.stride]
+        last = [len(network.dense), *network.dense]
+        front = self._indices(0, first)
+        head = self._indices(self._head, last) if len(last) < 3 else None
+        if blocks is None or front is None or head is None or stem.skip or stem.depthwise:
+            raise SpecError("The spec lies outside the space: its layers exceed the seed's.")
+        values = np.zeros(self.genes.n_var, dtype=np.int64)
+        values[:BLOCKS] = front
+        values[self._head : self._head + len(head)] = head
+        for at, block in zip(self._firsts, blocks, strict=True):
+            found = self._indices(at, self._wanted(block)) if block else None
+            values[at : at + BLOCK_GENES] = found or 0
+        return values
 
     def _lean(self, seed: Genome, n_blocks: int) -> Genome:
         """Returns the thinnest network of n blocks; blocks that come later start at half width."""

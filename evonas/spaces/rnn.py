@@ -163,6 +163,10 @@ class RNNSpace(AbstractSpace):
         values = check_genome(self.genes, genome)
         return write(self._network(values), self.input_shape, self.num_outputs)
 
+    def canonical(self, genome: npt.ArrayLike) -> Genome:
+        """Returns the canonical genome of a genome's network; see AbstractSpace."""
+        return self._genome(self._network(check_genome(self.genes, genome)))
+
     def encode(self, spec: ArchSpec) -> Genome:
         """Returns the canonical genome of a network; see AbstractSpace."""
         if spec.input_shape != self.input_shape or spec.output_shape != (self.num_outputs,):
@@ -170,21 +174,7 @@ class RNNSpace(AbstractSpace):
                 f"The space maps {self.input_shape} to ({self.num_outputs},), the spec maps "
                 f"{spec.input_shape} to {spec.output_shape}."
             )
-        network = parse(spec)
-        if positions(self.input_shape[1], network.feed, network.front) == 1:
-            network = replace(network, readout="last")  # of one position both readouts are one
-        if len(network.layers) > self._n_layers:
-            raise SpecError(
-                f"The spec lies outside the space: {len(network.layers)} recurrent layers, at most "
-                f"{self._n_layers}."
-            )
-        values = [0] * self.genes.n_var
-        for name, choice in self._wanted(network).items():
-            index = None if choice is None else self._index[self._at[name]].get(choice)
-            if index is None:
-                raise SpecError(f"The spec lies outside the space: no choice of {name} fits it.")
-            values[self._at[name]] = index
-        return np.array(values, dtype=np.int64)
+        return self._genome(parse(spec))
 
     def anchors(self) -> npt.NDArray[np.int64]:
         """Returns the seed, its width multiples, every cell and the cheapest extremes."""
@@ -212,6 +202,23 @@ class RNNSpace(AbstractSpace):
         """Returns the seed network with all widths scaled; see AbstractSpace."""
         row = scaled_genes(self.genes, self.encode(self.seed), share, (*UNITS, "dense"))
         return self.canonical(row)
+
+    def _genome(self, network: RNNNetwork) -> Genome:
+        """Returns the canonical genome of a network, or raises SpecError."""
+        if positions(self.input_shape[1], network.feed, network.front) == 1:
+            network = replace(network, readout="last")  # of one position both readouts are one
+        if len(network.layers) > self._n_layers:
+            raise SpecError(
+                f"The spec lies outside the space: {len(network.layers)} recurrent layers, at most "
+                f"{self._n_layers}."
+            )
+        values = [0] * self.genes.n_var
+        for name, choice in self._wanted(network).items():
+            index = None if choice is None else self._index[self._at[name]].get(choice)
+            if index is None:
+                raise SpecError(f"The spec lies outside the space: no choice of {name} fits it.")
+            values[self._at[name]] = index
+        return np.array(values, dtype=np.int64)
 
     def _set(self, genome: Genome, **indices: int) -> Genome:
         """Returns a copy with genes set to indices."""
