@@ -76,4 +76,5 @@ def test_a_quick_run_finds_the_merged_kernels_faster(tmp_path):
 
     assert row["difference"] <= 1e-10
     assert row["ratio"] > 1.1
-    assert row["saved"] > 1
+    assert row["macs"] > 83 / 49  # by kernels that small images cut, too
+    assert 0 < row["share"] < 1
