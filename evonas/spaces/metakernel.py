@@ -30,6 +30,7 @@ from evonas.spaces.space import (
     WIDTH_MULTIPLIERS,
     AbstractSpace,
     Genome,
+    check_ends,
     check_genome,
     scaled_genes,
 )
@@ -138,11 +139,7 @@ class MetaKernelSpace(AbstractSpace):
 
     def encode(self, spec: ArchSpec) -> Genome:
         """Returns the canonical genome of a network; see AbstractSpace."""
-        if spec.input_shape != self.input_shape or spec.output_shape != (self.num_outputs,):
-            raise SpecError(
-                f"The space maps {self.input_shape} to ({self.num_outputs},), the spec maps "
-                f"{spec.input_shape} to {spec.output_shape}."
-            )
+        check_ends(spec, self.input_shape, self.num_outputs)
         return self._genome(parse(spec))
 
     def anchors(self) -> npt.NDArray[np.int64]:

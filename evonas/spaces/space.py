@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from evonas.arch.spec import ArchSpec
 from evonas.config import Table
+from evonas.errors import SpecError
 from evonas.genes import Choice, Genes
 
 Genome = npt.NDArray[np.int64]
@@ -124,6 +125,15 @@ def scaled_genes(genes: Genes, genome: Genome, share: float, endings: Sequence[s
             offered = [int(choice) or 2 * width for choice in gene.choices]
             row[at] = nearest(offered, share * width)
     return row
+
+
+def check_ends(spec: ArchSpec, input_shape: tuple[int, ...], num_outputs: int) -> None:
+    """Raises SpecError unless a network maps a space's input to its outputs."""
+    if spec.input_shape != input_shape or spec.output_shape != (num_outputs,):
+        raise SpecError(
+            f"The space maps {input_shape} to ({num_outputs},), the spec maps "
+            f"{spec.input_shape} to {spec.output_shape}."
+        )
 
 
 def check_genome(genes: Genes, genome: npt.ArrayLike) -> list[int]:

@@ -22,6 +22,7 @@ from evonas.spaces.space import (
     WIDTH_MULTIPLIERS,
     AbstractSpace,
     Genome,
+    check_ends,
     check_genome,
     scaled_genes,
 )
@@ -137,11 +138,7 @@ class TCNSpace(AbstractSpace):
 
     def encode(self, spec: ArchSpec) -> Genome:
         """Returns the canonical genome of a network; see AbstractSpace."""
-        if spec.input_shape != self.input_shape or spec.output_shape != (self.num_outputs,):
-            raise SpecError(
-                f"The space maps {self.input_shape} to ({self.num_outputs},), the spec maps "
-                f"{spec.input_shape} to {spec.output_shape}."
-            )
+        check_ends(spec, self.input_shape, self.num_outputs)
         network, _ = parse(spec, self.style)
         if network.head != "average" and self._length(network.blocks) == 1:
             network = replace(network, head="average")  # of one position all heads are one
