@@ -13,10 +13,11 @@ fsdd_metakernel.toml (fsdd, along one axis), their largest networks on each set 
 batches of 32, one thread. Rounds of both alternate; printed are the median of the rounds' ratios of
 CPU time with the least and the largest one. "macs" is the ratio by multiplications of the
 convolutions whose kernel is chosen, "whole" that with the network's other convolutions; "saved" is
-the ratio of the tensors kept for the way back, weights included. "convs" is the same ratio of CPU time for those
-convolutions alone, forwards and backwards, without norms and the rest of the network, and "share"
-what part of a merged step they are: that for which this ratio makes the step's. "mixing" and
-"update" are the parts of a merged step that sum kernels, there and back, and that update weights.
+the ratio of the tensors kept for the way back, weights included. "convs" is the same ratio of CPU
+time for those convolutions alone, forwards and backwards, without norms and the rest of the
+network, and "share" what part of a merged step they are: that for which this ratio makes the
+step's. "mixing" and "update" are the parts of a merged step that sum kernels, there and back, and
+that update weights.
 
     python benchmarks/bench_metakernel.py --json metakernel.json
 
