@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 from search_contestants import CONTESTANTS, EVONAS, MAIN, SAME
 from search_fronts import RULES, scores_by_rule
+from search_overall import overall
 from search_scores import run_scores
 from search_tables import SCORES, TaskScores, draw, remarks, table, to_dict
 
@@ -72,6 +73,9 @@ def main() -> None:
         tasks = [task_scores(block, found, folder) for block in found.blocks]
         for task in tasks:
             report(task, options.contestants)
+        ours = [name for name in options.contestants if CONTESTANTS[name].recipe == EVONAS]
+        if len(tasks) > 1 and ours:
+            print("\n" + "\n".join(overall(tasks, ours[0])), flush=True)
     groups = {name: CONTESTANTS[name].recipe for name in options.contestants}
     result = {
         "machine": machine(),

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 from bench_search import config_of
 from search_contestants import CONTESTANTS, EVONAS, MAIN, SAME
+from search_overall import overall
 from search_scores import front_scores, run_scores, tight_box
 from search_tables import TaskScores, is_within_noise, remarks, table, to_dict
 
@@ -162,3 +163,17 @@ def test_a_quick_run_writes_scores_a_picture_and_goes_on(tmp_path):
     assert again["tasks"] == first["tasks"]  # nothing ran again
     assert set(again["fronts"]["waves"]["nsga2"]) == {"error", "loss", "score"}
     assert figure.stat().st_size > 0
+
+
+def test_tasks_together_give_mean_ranks_and_say_where_every_seed_is_ahead():
+    def task(name: str, *rows: list[float]) -> TaskScores:
+        values = {score: np.array(rows) for score in ("whole", "tight", "loose")}
+        none = dict.fromkeys(("surrogate", "random"), 1.0)
+        return TaskScores(name, ("surrogate", "random"), (0, 1), values, none, none)
+
+    tasks = [task("ecg5000", [0.8, 0.9], [0.7, 0.8]), task("hapt", [0.5, 0.9], [0.6, 0.7])]
+
+    said = overall(tasks, "surrogate")
+
+    assert said[0] == "mean rank by whole over 2 tasks: surrogate 1.2, random 1.8"
+    assert said[1] == "whole: surrogate is ahead of random with every seed on ecg5000."
