@@ -12,16 +12,13 @@ import pytest
 from evonas.arch import ArchSpec, SpecBuilder
 from evonas.errors import ConfigError, SpecError, UnsupportedOpError
 from evonas.proxy.backends import BACKENDS
-from evonas.proxy.backends import torch as torch_module
 from evonas.proxy.backends.backend import AbstractBackend
-from evonas.proxy.backends.native import backend as native_module
 from evonas.proxy.backends.native import engine as engine_module
 from evonas.proxy.backends.native.backend import NativeBackend
 from evonas.proxy.backends.native.engine import engine_names, extension, make_plan
 from evonas.proxy.backends.native.parameters import Layout
 from evonas.proxy.backends.native.program import compiled
 from evonas.proxy.backends.torch import TorchBackend
-from evonas.proxy.divergence import DivergenceWatch
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.weights import initial_weights
 from evonas.tasks.metrics import METRICS
@@ -41,27 +38,6 @@ def same(first, second):
 
 def timeless(result):
     return dataclasses.replace(result, cpu_seconds=0.0)
-
-
-@pytest.fixture
-def losses(monkeypatch):
-    """Returns the losses of every step of a training by a backend."""
-    seen = []
-
-    class Recorder(DivergenceWatch):
-        def verdict(self, loss):
-            seen.append(loss)
-            return super().verdict(loss)
-
-    for module in (torch_module, native_module):
-        monkeypatch.setattr(module, "DivergenceWatch", Recorder)
-
-    def of(backend, *arguments):
-        seen.clear()
-        backend.fit(*arguments)
-        return np.array(seen)
-
-    return of
 
 
 def rnn(cell, input_shape=(3, 12), num_outputs=3):

@@ -6,16 +6,13 @@ import numpy as np
 import pytest
 
 from evonas.proxy.backends import BACKENDS
-from evonas.proxy.backends import torch as torch_module
 from evonas.proxy.backends.choose import backend_for
-from evonas.proxy.backends.native import backend as native_module
 from evonas.proxy.backends.native.backend import LOSSES, NativeBackend
 from evonas.proxy.backends.native.engine import engine_names, extension, make_plan
 from evonas.proxy.backends.native.parameters import Layout
 from evonas.proxy.backends.native.program import compiled
 from evonas.proxy.backends.torch import TorchBackend
 from evonas.proxy.batches import used_samples
-from evonas.proxy.divergence import DivergenceWatch
 from evonas.proxy.losses import target_scale
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.weights import initial_weights, unscale_output
@@ -29,27 +26,6 @@ needs_c = pytest.mark.skipif(extension() is None, reason="installed without a C 
 @pytest.fixture(params=["torch", pytest.param("native", marks=needs_c)])
 def backend(request):
     return BACKENDS.get(request.param)()
-
-
-@pytest.fixture
-def losses(monkeypatch):
-    """Returns the losses of every step of a training by a backend."""
-    seen = []
-
-    class Recorder(DivergenceWatch):
-        def verdict(self, loss):
-            seen.append(loss)
-            return super().verdict(loss)
-
-    for module in (torch_module, native_module):
-        monkeypatch.setattr(module, "DivergenceWatch", Recorder)
-
-    def of(backend, *arguments):
-        seen.clear()
-        backend.fit(*arguments)
-        return np.array(seen)
-
-    return of
 
 
 def test_every_column_is_learnt_in_its_own_unit(backend, tiny, several):
