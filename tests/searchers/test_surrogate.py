@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from evonas import pareto
 from evonas.genes import Gene, Genes
@@ -337,3 +338,26 @@ def test_values_told_again_count_from_then_on():
     flipped.tell(X, values(X))
     flipped.tell(X, values(X) * [-1.0, 1.0])
     assert not np.array_equal(flipped.ask(), proposed(1.0))
+
+
+def test_the_model_takes_one_thread_and_gives_the_others_back():
+    def blas_threads() -> set[int]:
+        return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+    seen: list[set[int]] = []
+
+    def watched(X: np.ndarray) -> Known:
+        seen.append(blas_threads())
+        return known_cost(X)
+
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        searcher = SurrogateNSGA2(GENES, n_obj=2, pop_size=24, known=watched)
+        for _ in range(3):
+            X = searcher.ask()
+            searcher.tell(X, values(X))
+        after = blas_threads()
+
+    assert before == after == {2}
+    assert seen
+    assert all(threads == {1} for threads in seen)
