@@ -47,7 +47,8 @@ from unittest import mock
 import psutil
 from joblib.externals.loky import get_reusable_executor
 
-from evonas.config import StudyConfig, validate_table
+from evonas.config import StudyConfig
+from evonas.config_table import validate_table
 from evonas.proxy.backends import BACKENDS
 from evonas.proxy.recipe import Recipe
 from evonas.proxy.result import TrainResult

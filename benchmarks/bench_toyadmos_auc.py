@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evonas.config import validate_table
+from evonas.config_table import validate_table
 from evonas.errors import ConfigError
 from evonas.proxy.backends.choose import predictor
 from evonas.references import REFERENCES

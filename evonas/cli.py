@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
-from evonas.errors import EvonasError
+from evonas.cli_devices import devices_app
+from evonas.cli_door import AsJson, door
 
 app = typer.Typer(
     name="evonas",
@@ -28,41 +26,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="TABLE.KEY=VALUE", help="Override a key of the config."),
 ]
-devices_app = typer.Typer(help="Devices: list, show, calibrate.", rich_markup_mode=None)
 app.add_typer(devices_app, name="devices", invoke_without_command=True)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A study's folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs to read.")]
-
-
-_MENDED_BY_USERS = (
-    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM,
-    errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG,
-)  # fmt: skip
-"""What keeps files from being written: a full disk, no right to, a file in a folder's place."""
-
-
-@contextmanager
-def _door(directory: Path | None = None) -> Iterator[None]:
-    """Turns what a user can mend into one line and exit code 2, and Ctrl-C into a clean end."""
-    try:
-        yield
-    except EvonasError as error:
-        typer.echo(f"evonas: {error}", err=True)
-        raise typer.Exit(2) from None
-    except OSError as error:
-        if error.errno not in _MENDED_BY_USERS:
-            raise
-        typer.echo(f"evonas: {error.filename or directory}: {error.strerror}.", err=True)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        text = "interrupted."
-        records = ("study.db", "comparison.toml")
-        if directory is not None and any((directory / name).exists() for name in records):
-            text = "interrupted; what was recorded is kept. To go on: evonas resume "
-            text += quote(str(directory))
-        typer.echo(f"\nevonas: {text}", err=True)
-        raise typer.Exit(130) from None
 
 
 def _version(wanted: bool) -> None:
@@ -96,14 +62,14 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Search, train the front in full, write figures and report."""
-    with _door():
+    with door():
         from evonas.config import StudyConfig
 
         changes = [*(overrides or [])] + ([f"search.n_jobs={n_jobs}"] if n_jobs is not None else [])
         if directory is not None:  # quoted, or a folder named 2024 would be a number
             changes += [f"study.dir={json.dumps(str(directory), ensure_ascii=False)}"]
         resolved = StudyConfig.from_toml(config, changes)
-    with _door(resolved.directory):
+    with door(resolved.directory):
         if dry_run:
             from evonas.runner.dry_run import dry_run as estimate
 
@@ -129,7 +95,7 @@ def resume(
     as_json: AsJson = False,
 ) -> None:
     """Go on with an interrupted search or comparison, or a finished search and a larger budget."""
-    with _door(directory):
+    with door(directory):
         from evonas.console import progress_line
         from evonas.runner.compare import is_comparison
         from evonas.runner.search import resume as run
@@ -170,7 +136,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare search methods at one budget; goes on where an earlier call stopped."""
-    with _door():
+    with door():
         from evonas.config_compare import CompareConfig
 
         changes = list(overrides or [])
@@ -179,7 +145,7 @@ def compare(
         if directory is not None:
             changes += [f"compare.dir={json.dumps(str(directory), ensure_ascii=False)}"]
         resolved = CompareConfig.from_toml(config, changes)
-    with _door(resolved.directory):
+    with door(resolved.directory):
         from evonas.console import progress_line
         from evonas.runner.compare import complete
         from evonas.runner.compare_estimate import estimate, plan_lines
@@ -200,7 +166,7 @@ def compare(
 @app.command()
 def report(directory: Folder, as_json: AsJson = False) -> None:
     """Write figures and report of a study or a comparison again, and print the closing lines."""
-    with _door():
+    with door():
         from evonas.runner import compare as comparing
         from evonas.runner.search import rewrite_outputs
 
@@ -223,7 +189,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train one network in full on a config's task, and score it."""
-    with _door():
+    with door():
         from evonas.config import StudyConfig
         from evonas.runner.train import train as run
 
@@ -266,7 +232,7 @@ def export_network(
     as_json: AsJson = False,
 ) -> None:
     """Write a trained network as files to deploy."""
-    with _door():
+    with door():
         from evonas.config import StudyConfig
         from evonas.runner.export import ExportOptions, export_target
 
@@ -300,7 +266,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Run an export's files and compare every output; exit code 1 where one differs."""
-    with _door():
+    with door():
         from evonas.runner.verify import verify as run
         from evonas.runner.verify_core_options import core_options
 
@@ -319,7 +285,7 @@ def init(
     device: Annotated[str, typer.Option(help="A device's name or file.")] = "stm32l4r5",
 ) -> None:
     """Print a commented config fitted to the data."""
-    with _door():
+    with door():
         from evonas.runner.init import commented_config
 
         typer.echo(commented_config(data, device), nl=False)
@@ -336,7 +302,7 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """List the names that a config can use."""
-    with _door():
+    with door():
         from evonas.runner.listing import list_entries
 
         entries = list_entries(what)
@@ -367,7 +333,7 @@ def profile(
     as_json: AsJson = False,
 ) -> None:
     """Print what a network costs on a device, by layer and in total."""
-    with _door():
+    with door():
         from evonas.runner.profile import profile_target, save_profile
         from evonas.runner.profile_text import profile_lines
 
@@ -375,65 +341,6 @@ def profile(
         typer.echo(json.dumps(found.to_dict()) if as_json else "\n".join(profile_lines(found)))
         for path in save_profile(found, output) if output is not None else ():
             typer.echo(f"written: {path}", err=True)
-
-
-@devices_app.callback()
-def devices(context: typer.Context, as_json: AsJson = False) -> None:
-    """List the devices: memory, power, kernel library, error of the latency."""
-    if context.invoked_subcommand is not None:
-        return
-    with _door():
-        from evonas.runner.devices import device_rows, table_lines
-
-        rows = device_rows()
-        typer.echo(json.dumps(rows) if as_json else "\n".join(table_lines(rows)))
-
-
-@devices_app.command("show")
-def show_device(
-    name: Annotated[str, typer.Argument(help="A device's name or file.")], as_json: AsJson = False
-) -> None:
-    """Print every figure of a device with its source."""
-    with _door():
-        from evonas.runner.devices import describe, show_lines
-
-        typer.echo(json.dumps(describe(name)) if as_json else "\n".join(show_lines(name)))
-
-
-@devices_app.command("calibrate")
-def calibrate_device(
-    measurements: Annotated[
-        Path | None, typer.Argument(metavar="CSV", help="Timings; --template shows the format.")
-    ] = None,
-    base: Annotated[
-        str | None, typer.Option(help="Device from which everything else is taken.")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The device's file to write, .toml.")
-    ] = None,
-    runtime: Annotated[str, typer.Option(help="What ran the measured layers.")] = "tflm",
-    template: Annotated[
-        bool, typer.Option("--template", help="Print a csv file to fill in, and its format.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Fit a device to timings of your own board."""
-    with _door():
-        from evonas.runner import devices as runner
-
-        if template:
-            typer.echo(runner.TEMPLATE, nl=False)
-            return
-        if measurements is None or base is None or output is None:
-            raise EvonasError(
-                "devices calibrate needs CSV, --base NAME and -o FILE; --template prints a csv."
-            )
-        found = runner.calibrate_device(measurements, base, output, runtime, force)
-        if as_json:
-            typer.echo(json.dumps(runner.calibration_dict(found, output)))
-        else:
-            typer.echo("\n".join(runner.calibration_lines(found, output)))
 
 
 def _say(line: str) -> None:

@@ -14,19 +14,14 @@ from evonas.config import (
     Backend,
     DeviceTable,
     FrontBy,
-    OpenTable,
     ProxyTable,
     SearcherTable,
-    Seconds,
     SpaceTable,
     StudyConfig,
-    Table,
     TaskTable,
     TrainingTable,
-    parse_override,
-    read_toml,
-    validate_table,
 )
+from evonas.config_table import OpenTable, Seconds, Table, parse_override, read_toml, validate_table
 from evonas.errors import ConfigError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from evonas.config import Int8Table, StudyConfig, validate_table
+from evonas.config import Int8Table, StudyConfig
+from evonas.config_table import validate_table
 from evonas.errors import ConfigError
 from evonas.quant.int8 import Int8Settings
 

@@ -12,8 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from evonas.cli import app
-from evonas.config import StudyConfig, validate_table
+from evonas.config import StudyConfig
 from evonas.config_compare import CompareConfig
+from evonas.config_table import validate_table
 from evonas.devices.catalogue import load_device
 from evonas.objectives import OBJECTIVES
 from evonas.references import reference

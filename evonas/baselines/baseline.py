@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evonas.arch.spec import ArchSpec
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.devices import Device
 from evonas.errors import ConfigError
 from evonas.proxy.recipe import Recipe

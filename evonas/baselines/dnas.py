@@ -25,7 +25,7 @@ from evonas.baselines.cost import Sizes, network_costs
 from evonas.baselines.layout import Layout
 from evonas.baselines.mask_search import MaskSearch, Snapshot
 from evonas.baselines.training import SearchSettings
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import ConfigError, unknown_name
 from evonas.objectives import OBJECTIVES
 from evonas.units import parse_quantity

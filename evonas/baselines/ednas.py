@@ -25,7 +25,7 @@ from evonas.baselines.gates import tempered_softmax
 from evonas.baselines.kernel_options import single_sizes
 from evonas.baselines.layout import Layout
 from evonas.baselines.training import SearchSettings
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import ConfigError
 
 TITLE = "E-DNAS (from its abstract)"

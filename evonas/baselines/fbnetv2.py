@@ -38,7 +38,7 @@ from evonas.baselines.kernel_slots import Kernel
 from evonas.baselines.layout import Layout
 from evonas.baselines.training import SearchSettings
 from evonas.baselines.width_choice import WidthChoice
-from evonas.config import Table
+from evonas.config_table import Table
 
 ARCHITECTURE_RATE = 0.01
 ARCHITECTURE_DECAY = 5e-4

@@ -41,7 +41,7 @@ from evonas.baselines.training import (
     is_recorded,
     warm_up,
 )
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.proxy.build import load_weights, read_weights
 
 THRESHOLD = 1e-2

@@ -20,7 +20,7 @@ from evonas.baselines.cost import combined
 from evonas.baselines.layout import Layout
 from evonas.baselines.mask_search import MaskSearch, Penalty
 from evonas.baselines.training import SearchSettings
-from evonas.config import Table
+from evonas.config_table import Table
 
 MOVING = 0.8
 """Share of a search in which masks learn; the weights then settle under the last ones."""

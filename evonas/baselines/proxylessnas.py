@@ -25,7 +25,7 @@ from evonas.baselines.paths_metakernel import metakernel_chain
 from evonas.baselines.paths_rnn import rnn_chain
 from evonas.baselines.paths_tcn import tcn_chain
 from evonas.baselines.training import Diverged
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.proxy.build import load_weights
 
 CHAINS: Mapping[str, Callable[[Any], Chain]] = {

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from evonas.arch.spec import ArchSpec
 from evonas.baselines.baseline import Found, SearchTask, StepListener, Weights, genome_of
 from evonas.baselines.shared_adam import SharedAdam
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import EvonasError
 from evonas.proxy.augment import augmented
 from evonas.proxy.backends.torch import CHUNK, FlatAdamW, dropout, one_thread, training_loss

@@ -10,8 +10,9 @@ from pathlib import Path
 from evonas.analysis.comparison import SEED_METHOD
 from evonas.baselines import BASELINES
 from evonas.baselines.baseline import AbstractBaseline, SearchTask
-from evonas.config import ProxyTable, Table, validate_table
+from evonas.config import ProxyTable
 from evonas.config_compare import BlockTable, SearchSettings
+from evonas.config_table import Table, validate_table
 from evonas.errors import ConfigError, unknown_name
 from evonas.runner.compare_width import Width, widest_strength
 from evonas.searchers import SEARCHERS

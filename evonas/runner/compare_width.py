@@ -6,7 +6,7 @@ import time
 from typing import ClassVar, final
 
 from evonas.baselines.baseline import AbstractBaseline, Found, StepListener, Weights
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.spaces import SPACES
 from evonas.spaces.space import AbstractSpace
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from evonas.arch.ops import Shape
 from evonas.arch.spec import ArchSpec
-from evonas.config import Table, validate_table
+from evonas.config_table import Table, validate_table
 from evonas.errors import ConfigError, SpecError
 from evonas.genes import Choice, Genes
 from evonas.spaces.metakernel_block import Block, arranged, expand, grouped, output_shape

@@ -8,7 +8,7 @@ from pydantic import Field, PositiveInt
 
 from evonas.arch.ops import Shape
 from evonas.arch.spec import ArchSpec
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import ConfigError
 from evonas.spaces.metakernel_block import Block, expand, output_shape
 from evonas.spaces.metakernel_network import MetaKernelNetwork, Step, write

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evonas.arch.spec import ArchSpec
-from evonas.config import OpenTable, Table
+from evonas.config_table import OpenTable, Table
 from evonas.errors import ConfigError, SpecError
 from evonas.genes import Gene, Genes
 from evonas.spaces import SPACES

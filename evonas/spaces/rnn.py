@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from evonas.arch.cells import CELLS
 from evonas.arch.spec import ArchSpec
-from evonas.config import Table, validate_table
+from evonas.config_table import Table, validate_table
 from evonas.errors import ConfigError, SpecError
 from evonas.genes import Choice, Genes
 from evonas.spaces.rnn_genes import (

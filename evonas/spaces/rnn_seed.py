@@ -8,7 +8,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from evonas.arch.cells import CELLS
 from evonas.arch.spec import ArchSpec
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import ConfigError
 from evonas.spaces.rnn_network import RecurrentLayer, RNNNetwork, write
 from evonas.spaces.seed import named_seed

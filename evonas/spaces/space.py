@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evonas.arch.spec import ArchSpec
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import SpecError
 from evonas.genes import Choice, Genes
 

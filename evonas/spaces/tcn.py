@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evonas.arch.spec import ArchSpec
-from evonas.config import Table, validate_table
+from evonas.config_table import Table, validate_table
 from evonas.errors import ConfigError, SpecError
 from evonas.genes import Choice, Gene, Genes
 from evonas.spaces.space import (

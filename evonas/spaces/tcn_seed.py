@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from evonas.arch.spec import ArchSpec
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import ConfigError, SpecError
 from evonas.spaces.seed import named_seed
 from evonas.spaces.tcn_network import Block, ConvLayer, Style, TCNNetwork, write

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from evonas._version import __version__
 from evonas.arch.spec import ArchSpec
 from evonas.atomic import write_text
-from evonas.config import StudyConfig, read_toml, validate_table
+from evonas.config import StudyConfig
+from evonas.config_table import read_toml, validate_table
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import Box
 from evonas.proxy.backends.choose import check_backend

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import PositiveInt
 
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import DataError
 from evonas.tasks.arrays import raw_data
 from evonas.tasks.check import check

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import PositiveInt
 
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import DataError
 from evonas.tasks.local_copy import LocalCopy
 from evonas.tasks.splits import RawData

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, PositiveInt, model_validator
 
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import ConfigError, DataError
 from evonas.tasks.holdout import Mask, whole_groups_mask
 from evonas.tasks.labels import Labels, encode_labels, encode_texts

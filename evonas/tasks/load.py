@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evonas.config import validate_table
+from evonas.config_table import validate_table
 from evonas.tasks import TASKS
 from evonas.tasks.split import split
 from evonas.tasks.splits import Splits

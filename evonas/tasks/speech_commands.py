@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 from pydantic import PositiveInt
 
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import DataError
 from evonas.tasks.cache import cached
 from evonas.tasks.local_copy import LocalCopy

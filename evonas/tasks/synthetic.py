@@ -8,7 +8,7 @@ from typing import ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
-from evonas.config import OpenTable, Table, validate_table
+from evonas.config_table import OpenTable, Table, validate_table
 from evonas.errors import ConfigError, unknown_name
 from evonas.tasks.splits import RawData
 from evonas.tasks.synthetic_adding import Adding

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.tasks.splits import Floats
 
 Samples = tuple[Floats, npt.NDArray[np.generic]]

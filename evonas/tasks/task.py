@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.tasks.splits import RawData
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, PositiveInt
 
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import DataError
 from evonas.tasks.cache import cached
 from evonas.tasks.local_copy import LocalCopy

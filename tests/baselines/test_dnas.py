@@ -17,7 +17,7 @@ from evonas.baselines.dnas import (
     lambda_at,
     parse_targets,
 )
-from evonas.config import validate_table
+from evonas.config_table import validate_table
 from evonas.cost import cost_report
 from evonas.devices import load_device
 from evonas.errors import ConfigError

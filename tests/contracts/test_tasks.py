@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evonas.config import Table
+from evonas.config_table import Table
 from evonas.errors import ConfigError
 from evonas.tasks import TASKS
 from evonas.tasks.load import load_splits

@@ -21,8 +21,8 @@ import evonas
 from evonas.baselines import BASELINES
 from evonas.baselines.baseline import AbstractBaseline, Found, sweep
 from evonas.cli import app
-from evonas.config import Table, validate_table
 from evonas.config_compare import CompareConfig
+from evonas.config_table import Table, validate_table
 from evonas.errors import ConfigError, EvonasError, StoreError
 from evonas.pareto import non_dominated
 from evonas.proxy.backends import BACKENDS

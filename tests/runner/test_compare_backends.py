@@ -5,8 +5,8 @@ import sqlite3
 import pytest
 
 from evonas.baselines import BASELINES
-from evonas.config import validate_table
 from evonas.config_compare import CompareConfig, SearchSettings
+from evonas.config_table import validate_table
 from evonas.errors import ConfigError
 from evonas.proxy.backends.native.engine import extension
 from evonas.runner.compare import compare

@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from evonas.cli import app
-from evonas.config import validate_table
 from evonas.config_compare import CompareConfig
+from evonas.config_table import validate_table
 from evonas.errors import DataError, StoreError
 from evonas.runner.compare import compare, resume, rewrite_outputs
 from evonas.runner.compare_driver import Driver

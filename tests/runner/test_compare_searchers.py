@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evonas.config import validate_table
 from evonas.config_compare import CompareConfig
+from evonas.config_table import validate_table
 from evonas.errors import ConfigError
 from evonas.runner.compare import compare
 from evonas.runner.compare_driver import Driver

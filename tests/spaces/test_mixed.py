@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from evonas.arch.builder import SpecBuilder
-from evonas.config import SpaceTable, validate_table
+from evonas.config import SpaceTable
+from evonas.config_table import validate_table
 from evonas.errors import ConfigError, SpecError
 from evonas.searchers.sampling import sample_genes
 from evonas.spaces.from_table import space_from_table

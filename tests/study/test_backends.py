@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from evonas.config import StudyConfig, validate_table
+from evonas.config import StudyConfig
+from evonas.config_table import validate_table
 from evonas.console import opening_lines
 from evonas.errors import ConfigError, StoreError
 from evonas.proxy.backends import choose

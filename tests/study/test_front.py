@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from evonas.analysis.comparison import ComparisonRow
-from evonas.config import FRONT_BY, StudyConfig, validate_table
+from evonas.config import FRONT_BY, StudyConfig
 from evonas.config_compare import BlockTable
+from evonas.config_table import validate_table
 from evonas.plots.front import caption, front_data
 from evonas.runner.compare_contest import Contest, Run
 from evonas.runner.outputs import write_outputs

@@ -9,7 +9,8 @@ import json
 import numpy as np
 import pytest
 
-from evonas.config import StudyConfig, validate_table
+from evonas.config import StudyConfig
+from evonas.config_table import validate_table
 from evonas.console import closing_lines, front_table
 from evonas.errors import UnsupportedOpError
 from evonas.pareto import non_dominated

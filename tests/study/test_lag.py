@@ -10,7 +10,8 @@ import sys
 import numpy as np
 import pytest
 
-from evonas.config import StudyConfig, validate_table
+from evonas.config import StudyConfig
+from evonas.config_table import validate_table
 from evonas.errors import StoreError
 from evonas.searchers import SEARCHERS
 from evonas.study import loop, running

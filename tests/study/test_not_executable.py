@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evonas.config import StudyConfig, validate_table
+from evonas.config import StudyConfig
+from evonas.config_table import validate_table
 from evonas.console import closing_lines
 from evonas.plots.front import front_data
 from evonas.runner.outputs import summarise

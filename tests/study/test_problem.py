@@ -8,7 +8,8 @@ import pytest
 
 import evonas.devices
 from evonas.arch.builder import SpecBuilder
-from evonas.config import StudyConfig, validate_table
+from evonas.config import StudyConfig
+from evonas.config_table import validate_table
 from evonas.errors import ConfigError
 from evonas.study.problem import Problem
 from evonas.study.reachable import smallest_reachable

@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from evonas.config import StudyConfig, validate_table
+from evonas.config import StudyConfig
+from evonas.config_table import validate_table
 from evonas.errors import ConfigError, StoreError
 from evonas.pareto import non_dominated
 from evonas.study import loop

@@ -53,7 +53,7 @@ def finished(tmp_path_factory):
 
 
 def _tiny(folder, runtime="tflm", **search_keys):
-    from evonas.config import validate_table
+    from evonas.config_table import validate_table
 
     data = {
         "study": {"name": "tiny", "dir": str(folder / "study"), "seed": 3},

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from evonas.config import StudyConfig, validate_table
+from evonas.config import StudyConfig
+from evonas.config_table import validate_table
 from evonas.console import closing_lines, describe
 from evonas.runner.search import resume, search
 from evonas.searchers.nsga2 import NSGA2

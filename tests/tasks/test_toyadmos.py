@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from evonas.config import validate_table
+from evonas.config_table import validate_table
 from evonas.errors import ConfigError, DataError
 from evonas.tasks.load import load_splits
 from evonas.tasks.toyadmos import ToyadmosSettings, ToyadmosTask
