@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from claims_references import Trained
-from claims_text import UNKNOWN, interval, known_of, mean, middle, points, times
+from claims_text import UNKNOWN, interval, known_of, mean, middle, number, points, times
 
 from evonas.analysis.comparison_smallest import AT_SEED_POINTS
 from evonas.analysis.intervals import upper_bound
@@ -102,6 +102,19 @@ def pair(
     )  # fmt: skip
 
 
+def references_table(pairs: Sequence[Pair], costs: Sequence[str]) -> list[str]:
+    """Returns a row for each reference: its costs and how it errs, the mean over its trainings."""
+    rows = []
+    for name in dict.fromkeys(p.reference for p in pairs):
+        own = list({p.seed: p for p in pairs if p.reference == name}.values())
+        rows.append(
+            [name, *(_cost(own[0].costs.get(cost), cost) for cost in costs)]
+            + [number(mean([p.validation for p in own]), "{:.4g}")]
+            + [number(mean([p.test for p in own]), "{:.4g}")]
+        )
+    return table(["reference", *costs, "error on validation", "on test"], rows) if rows else []
+
+
 def against_table(pairs: Sequence[Pair], costs: Sequence[str], point: float) -> list[str]:
     """Returns a row for each reference and method: medians over seeds of what is saved.
 
@@ -128,7 +141,13 @@ def _saved(pairs: Sequence[Pair], cost: str) -> str:
     if value is None or middle(ratios) is None:
         return UNKNOWN
     spread = interval(ratios, "{:.3g}") if cost == "params" else times(middle(ratios))
-    return f"{spread} ({format_quantity(value, OBJECTIVES.get(cost.split()[0]).dimension)})"
+    return f"{spread} ({_cost(value, cost)})"
+
+
+def _cost(value: float | None, cost: str) -> str:
+    if value is None:
+        return UNKNOWN
+    return format_quantity(value, OBJECTIVES.get(cost.split()[0]).dimension)
 
 
 def _tested(pairs: Sequence[Pair], point: float) -> list[str]:

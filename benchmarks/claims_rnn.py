@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from claims_against import Pair, against_table, pairs_data
+from claims_against import Pair, against_table, pairs_data, references_table
 from claims_pairs import block_pairs, costs_on, study_pairs
 from claims_record import Recorded
 from claims_tcn import sizes_section
@@ -52,4 +52,7 @@ def _point(study: Study) -> float:
 
 def _section(title: str, pairs: Sequence[Pair], point: float) -> Section:
     shown = [c for c in COSTS if any(c in p.costs or c in p.found_costs for p in pairs)]
-    return Section(title, against_table(pairs, shown or COSTS, point), pairs_data(pairs))
+    lines = references_table(pairs, shown or COSTS)
+    return Section(
+        title, [*lines, "", *against_table(pairs, shown or COSTS, point)], pairs_data(pairs)
+    )

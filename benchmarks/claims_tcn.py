@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from claims_against import Pair, against_table, pairs_data
+from claims_against import Pair, against_table, pairs_data, references_table
 from claims_pairs import block_pairs
 from claims_record import Recorded
 from claims_spaces import sizes
@@ -42,7 +42,7 @@ def sections(record: Recorded, block: BlockInfo, work: Path | None) -> list[Sect
         return [*found, Section(title, [f"{UNKNOWN}: give --work."], None)]
     names = HAND_MADE.get(block.task, tuple(n for own in HAND_MADE.values() for n in own))
     pairs = block_pairs(record, block, names, work, lambda contest: device_costs)
-    lines = against_table(pairs, SHOWN, block.point)
+    lines = [*references_table(pairs, SHOWN), "", *against_table(pairs, SHOWN, block.point)]
     lines += ["", *_goals(pairs), "", *_beside_width(pairs)]
     return [*found, Section(title, lines, pairs_data(pairs))]
 
