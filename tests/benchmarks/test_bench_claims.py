@@ -98,6 +98,21 @@ def test_what_is_saved_is_reference_over_network_in_each_cost():
     assert found.difference is None  # the network's test metric is not known
 
 
+def test_a_reference_of_several_trainings_shows_their_mean_once():
+    trainings = [claims_against.Trained(0.1, 0.3, 0.12, 100, 1.0),
+                 claims_against.Trained(0.3, 0.3, 0.16, 100, 1.0)]  # fmt: skip
+    pairs = [
+        claims_against.pair("lstm", network(), result, (method, seed), [], lambda spec: {})
+        for method in ("nsga2", "width")
+        for seed, result in enumerate(trainings)
+    ]
+    *_, line = claims_against.references_table(pairs, ("params", "latency"))
+
+    assert [cell.strip() for cell in line.strip("|").split("|")] == [
+        "lstm", "100", "not measured", "0.2", "0.14",
+    ]  # fmt: skip
+
+
 def test_nothing_is_compared_with_a_reference_that_diverged():
     result = claims_against.Trained(math.inf, math.inf, math.inf, 100, 1.0)
     found = claims_against.pair("lstm", network(), result, ("nsga2", 0),
