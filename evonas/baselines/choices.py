@@ -25,7 +25,6 @@ from evonas.baselines.layout import Layout
 from evonas.baselines.masked import MaskedNetwork
 from evonas.baselines.norms import measure_norms
 from evonas.baselines.training import (
-    DECISIONS,
     SEARCH,
     WARM_UP,
     ArchitectureSteps,
@@ -37,6 +36,7 @@ from evonas.baselines.training import (
     found,
     is_recorded,
     phase_seed,
+    search_seed,
     warm_up,
 )
 from evonas.baselines.width_choice import WidthChoice
@@ -161,7 +161,7 @@ class ChoiceSearch:
         theta = ArchitectureSteps(
             run.theta, data, n_open // every, rate, record, method.betas, method.decay, shared=True
         )
-        source = torch.Generator().manual_seed(phase_seed(self.task.seed, DECISIONS))
+        source = torch.Generator().manual_seed(search_seed(self.task.seed, strength))
         before = record.steps
         with data.training(run.network, self.layout.spec, SEARCH):
             for step in range(n):

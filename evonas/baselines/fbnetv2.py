@@ -68,7 +68,7 @@ class FBNetV2(AbstractBaseline):
 
     Settings: ClassVar[type[Table]] = FBNetV2Settings
     spaces: ClassVar[tuple[str, ...]] = ("metakernel", "rnn", "tcn")
-    strengths: ClassVar[tuple[float, float]] = (0.3, 6.0)
+    strengths: ClassVar[tuple[float, float]] = (0.3, 20.0)
 
     def __init__(self, task: SearchTask, settings: Table) -> None:
         super().__init__(task, settings)

@@ -28,6 +28,7 @@ from evonas.baselines.training import (
     found,
     is_recorded,
     phase_seed,
+    search_seed,
 )
 from evonas.proxy.backends.torch import one_thread
 from evonas.proxy.build import load_weights, read_weights
@@ -116,7 +117,7 @@ class PathSearch:
             self._data.n_warmup = warm_up_steps(chain, self._data.n_steps)
         self.network = Supernet(chain, task.seed, task.recipe.dropout)
         sizes = [len(block.paths) for block in chain.blocks]
-        rng = np.random.default_rng(phase_seed(task.seed, DECISIONS))
+        rng = np.random.default_rng(search_seed(task.seed, strength))
         self._logits = PathLogits(sizes, rng, settings.lead)
         self._began = self._logits.likeliest()
         self._expected = objective.cost(self._logits.shares(self._logits.everything)).detach()

@@ -8,6 +8,7 @@ the other three times.
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -77,6 +78,16 @@ class Diverged(EvonasError):  # noqa: N818 - an outcome, not a mistake
 def phase_seed(seed: int, phase: int) -> int:
     """Returns the seed of one phase of a search."""
     return int(np.random.default_rng((seed, phase)).integers(2**31))
+
+
+def search_seed(seed: int, strength: float) -> int:
+    """Returns the seed of one search's own chances, such as the choices that it samples.
+
+    The searches of a sweep have chances of their own: with the same ones for all strengths, a few
+    choices that chance decides would end alike in all.
+    """
+    digits = int.from_bytes(struct.pack(">d", strength))
+    return int(np.random.default_rng((seed, DECISIONS, digits)).integers(2**31))
 
 
 @dataclass

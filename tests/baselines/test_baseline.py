@@ -1,4 +1,4 @@
-"""The order of a sweep."""
+"""A sweep: its order, and the chances of its searches."""
 
 import itertools
 import math
@@ -6,6 +6,7 @@ import math
 import pytest
 
 from evonas.baselines.baseline import sweep
+from evonas.baselines.training import search_seed
 
 
 def test_a_sweep_halves_what_is_left_between_its_strengths():
@@ -27,3 +28,11 @@ def test_a_sweep_stays_between_its_ends():
 def test_a_sweep_without_a_range_is_refused(ends):
     with pytest.raises(ValueError, match="low < high"):
         next(sweep(*ends))
+
+
+def test_searches_of_a_sweep_have_chances_of_their_own():
+    strengths = list(itertools.islice(sweep(0.3, 20.0), 50))
+    seeds = {search_seed(seed, strength) for seed in (0, 1) for strength in strengths}
+
+    assert len(seeds) == 100
+    assert search_seed(1, strengths[7]) == search_seed(1, strengths[7])
