@@ -123,6 +123,11 @@ class AbstractBaseline(ABC):
         self.task = task
         self.settings = settings
 
+    @property
+    def sweep_ends(self) -> tuple[float, float]:
+        """Lowest and highest strength of a sweep on this task, within the method's strengths."""
+        return self.strengths
+
     @abstractmethod
     def search(self, strength: float, listener: StepListener | None = None) -> Found:
         """Returns the network that one search finds.

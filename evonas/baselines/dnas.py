@@ -104,6 +104,19 @@ class DNAS(AbstractBaseline):
         self._largest = network_costs(task, layout.spec)
         self._seed = network_costs(task, task.space.seed)
 
+    @property
+    def sweep_ends(self) -> tuple[float, float]:
+        """Bounds from those that the largest networks miss to those that the smallest one meets."""
+        low, high = self.strengths
+        layout = self._search.layout
+        widths = tuple(group.widths[0] for group in layout.groups)
+        kernels = layout.kernels
+        if layout.kind == "tcn":  # of meta-kernels the kernels stay as they are
+            kernels = tuple(slot.options[0] for slot in layout.slots)
+        least = self._search.cost.values((widths, kernels))
+        reach = max(self._seed[name] / least[name] for name in self.task.costs)
+        return low, float(min(max(reach, 2 * low), high))
+
     def search(self, strength: float, listener: StepListener | None = None) -> Found:
         """Returns the network that one search finds; see AbstractBaseline."""
         targets = dict(self._given)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from evonas.analysis.comparison import SEED_METHOD
@@ -14,24 +13,11 @@ from evonas.config import ProxyTable
 from evonas.config_compare import BlockTable, SearchSettings
 from evonas.config_table import Table, validate_table
 from evonas.errors import ConfigError, unknown_name
-from evonas.runner.compare_width import Width, widest_strength
+from evonas.runner.compare_width import Width
 from evonas.searchers import SEARCHERS
 from evonas.spaces import SPACES
 
 WIDTH = "width"
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """A method that finds one network for each strength.
-
-    Attributes:
-        baseline: Searches.
-        strengths: Lowest and highest of its sweep.
-    """
-
-    baseline: AbstractBaseline
-    strengths: tuple[float, float]
 
 
 def method_names() -> tuple[str, ...]:
@@ -164,17 +150,13 @@ def _check_backends(block: BlockTable) -> None:
             )
 
 
-def contestant(block: BlockTable, method: str, task: SearchTask) -> Contestant:
+def contestant(block: BlockTable, method: str, task: SearchTask) -> AbstractBaseline:
     """Returns a method ready to search.
 
     Raises:
         ConfigError: It does not apply, or its settings are wrong.
     """
-    baseline = _baseline(method)(task, settings_of(block, method))
-    strengths = baseline.strengths
-    if method == WIDTH:
-        strengths = (strengths[0], widest_strength(task.space))
-    return Contestant(baseline, strengths)
+    return _baseline(method)(task, settings_of(block, method))
 
 
 def applicable_spaces() -> Mapping[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from evonas.analysis.comparison import BEYOND_A_LIMIT, ComparisonRow
 from evonas.baselines.baseline import Found, sweep
 from evonas.errors import SpecError
 from evonas.runner.compare_contest import Contest
-from evonas.runner.compare_methods import Contestant, contestant
+from evonas.runner.compare_methods import contestant
 from evonas.runner.compare_store import Network, RunStore
 from evonas.runner.compare_training import train_in_full
 from evonas.study.evaluate import load_weights, save_weights
@@ -72,12 +72,12 @@ class _Sweep:
         self.known = [network.row for network in store.networks()]
         self.clock = time.process_time()
         task = contest.search_task()
-        self.contestant: Contestant = contestant(contest.block, contest.run.method, task)
+        self.baseline = contestant(contest.block, contest.run.method, task)
         if (contest.folder / STATE).exists():
-            self.contestant.baseline.restore(load_weights(contest.folder / STATE))
+            self.baseline.restore(load_weights(contest.folder / STATE))
 
     def run(self) -> None:
-        for number, strength in enumerate(sweep(*self.contestant.strengths)):
+        for number, strength in enumerate(sweep(*self.baseline.sweep_ends)):
             if number < len(self.known):
                 continue
             if not self._holds_another():
@@ -143,7 +143,7 @@ class _Sweep:
 
     def _found(self, strength: float) -> tuple[Found | None, str | None]:
         try:
-            found = self.contestant.baseline.search(strength)
+            found = self.baseline.search(strength)
             space = self.contest.problem.space
             decoded = space.decode(np.array(found.genome, dtype=np.int64))
             if decoded.digest != found.spec.digest:
@@ -154,7 +154,7 @@ class _Sweep:
 
     def _keep_state(self) -> None:
         path = self.contest.folder / STATE
-        state = self.contestant.baseline.state()
+        state = self.baseline.state()
         if state is not None and not path.exists():
             save_weights(path, state)
 

@@ -26,6 +26,11 @@ class Width(AbstractBaseline):
     spaces: ClassVar[tuple[str, ...]] = (*SPACES.names(), "mixed")
     strengths: ClassVar[tuple[float, float]] = (1.0, 1024.0)
 
+    @property
+    def sweep_ends(self) -> tuple[float, float]:
+        """Up to the power of two from which on dividing the widths changes nothing more."""
+        return self.strengths[0], widest_strength(self.task.space)
+
     def search(self, strength: float, listener: StepListener | None = None) -> Found:
         """Returns the seed network with its widths divided by a strength of at least 1.
 

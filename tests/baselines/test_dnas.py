@@ -134,6 +134,13 @@ def test_a_strength_divides_the_seed_s_costs():
     assert found.targets == {"params": cost_report(task.space.seed, DEVICE, "tflm").params / 2}
 
 
+def test_a_sweep_ends_where_the_smallest_network_meets_a_bound():
+    low, high = DNAS(_task(costs=("params",)), DNAS.Settings()).sweep_ends
+
+    # 80 + 584 + 876 + 39 params of the seed; of one channel and one tap a layer 2 + 2 + 2 + 6
+    assert (low, high) == (1.5, pytest.approx(1579 / 12))
+
+
 def test_targets_of_other_costs_join_those_of_the_task():
     task = _task(("params",), steps=8)
     found = DNAS(task, DNAS.Settings(targets={"latency": "1 ms"})).search(2.0)
