@@ -66,7 +66,7 @@ class MorphNet(AbstractBaseline):
 
     Settings: ClassVar[type[Table]] = MorphNetSettings
     spaces: ClassVar[tuple[str, ...]] = ("metakernel", "rnn", "tcn")
-    strengths: ClassVar[tuple[float, float]] = (0.1, 40.0)
+    strengths: ClassVar[tuple[float, float]] = (1.0, 600.0)
 
     def __init__(self, task: SearchTask, settings: MorphNetSettings) -> None:
         super().__init__(task, settings)

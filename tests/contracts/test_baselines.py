@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 
 import numpy as np
 import pytest
 
-from evonas.analysis.statistics import spearman
 from evonas.baselines import BASELINES
 from evonas.baselines.baseline import SearchTask, sweep
 from evonas.cost import count_params
@@ -53,6 +53,9 @@ DEVICE = load_device("stm32l4r5")
 SWEPT = 6
 REACHABLE = 32.0
 """By what the seeds' costs can be divided: beyond, every bound gives the smallest network."""
+
+SAMPLING = {"ednas", "fbnetv2", "proxylessnas"}
+"""Methods whose searches draw choices by chance, each search by chances of its own."""
 
 SPAN = 0.5
 """Natural logarithms by which a sweep's cost falls at least from its lowest to highest strength."""
@@ -142,8 +145,9 @@ def test_decisions_flip_and_are_counted(name, kind):
 def test_costs_fall_as_the_strength_grows(name, kind):
     found, _ = _swept(name, kind)
     costs = [each.costs["params"] for each in found[1:]]
+    rises = [later > earlier for earlier, later in itertools.combinations(costs, 2)]
 
-    assert spearman(np.arange(SWEPT), np.array(costs)) <= -0.9
+    assert np.mean(rises) <= (0.2 if name in SAMPLING else 0.1)
     assert np.log(costs[0] / costs[-1]) > SPAN
 
 
