@@ -13,7 +13,7 @@ import evonas
 ROOT = Path(evonas.__file__).parent
 LAYER = {
     "_version": 0, "errors": 0, "genes": 0, "registry": 0.5, "units": 0.5,
-    "atomic": 0, "config": 0.7, "config_compare": 0.8,
+    "atomic": 0, "config_table": 0.6, "config": 0.7, "config_compare": 0.8,
     "arch": 1, "pareto": 1, "searchers": 1,
     "spaces": 2, "references": 2, "devices": 2, "tasks": 2,
     "cost": 3, "proxy": 3, "quant": 3.5,
@@ -21,17 +21,16 @@ LAYER = {
     "study": 5,
     "analysis": 6, "plots": 6, "export": 6,
     "runner": 7,
-    "console": 8, "cli": 8, "__main__": 9, "__init__": 9,
+    "console": 8, "cli_door": 8.1, "cli_devices": 8.2, "cli": 8.3, "__main__": 9, "__init__": 9,
 }  # fmt: skip
 BESIDE = {
     ("searchers", "pareto"),
     ("spaces", "references"),
     ("plots", "analysis"),
-    ("cli", "console"),
     ("baselines", "objectives"),
 }
 THIRD_PARTY = {
-    "pydantic": {"config", "config_compare", "spaces", "tasks", "baselines"},
+    "pydantic": {"config", "config_compare", "config_table", "spaces", "tasks", "baselines"},
     "tomli_w": {"config", "config_compare"},
     "moocore": {"pareto", "analysis/attainment"},
     "scipy": {"analysis/intervals", "tasks/ninapro_recording"},
@@ -53,7 +52,7 @@ THIRD_PARTY = {
     "unicorn": {"export/emulate_unicorn"},
     "onnx": {"export/onnx_graph"},
     "onnxruntime": {"export/onnx"},
-    "typer": {"cli"},
+    "typer": {"cli", "cli_devices", "cli_door"},
     "rich": {"console"},
     "numpy": {
         "pareto", "searchers", "spaces", "tasks", "proxy", "quant", "study", "analysis", "plots",
