@@ -128,6 +128,11 @@ class AbstractBaseline(ABC):
         """Lowest and highest strength of a sweep on this task, within the method's strengths."""
         return self.strengths
 
+    @property
+    def has_sweep(self) -> bool:
+        """Whether the strength has an effect; where it has none a run makes one search."""
+        return True
+
     @abstractmethod
     def search(self, strength: float, listener: StepListener | None = None) -> Found:
         """Returns the network that one search finds.

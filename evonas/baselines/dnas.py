@@ -117,6 +117,11 @@ class DNAS(AbstractBaseline):
         reach = max(self._seed[name] / least[name] for name in self.task.costs)
         return low, float(min(max(reach, 2 * low), high))
 
+    @property
+    def has_sweep(self) -> bool:
+        """Whether the strength sets the bounds: not where the settings do."""
+        return not self._given
+
     def search(self, strength: float, listener: StepListener | None = None) -> Found:
         """Returns the network that one search finds; see AbstractBaseline."""
         targets = dict(self._given)

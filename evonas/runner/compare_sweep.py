@@ -80,7 +80,7 @@ class _Sweep:
         for number, strength in enumerate(sweep(*self.baseline.sweep_ends)):
             if number < len(self.known):
                 continue
-            if not self._holds_another():
+            if (number and not self.baseline.has_sweep) or not self._holds_another():
                 return
             self._keep(number, strength)
             self._report()

@@ -240,6 +240,15 @@ def test_the_networks_of_width_are_the_scaled_seed(finished):
         assert row.digest == space.decode(space.scaled(1 / row.strength)).digest
 
 
+@pytest.mark.parametrize(("settings", "searches"), [({}, 2), ({"targets": {"params": 300}}, 1)])
+def test_bounds_that_are_given_take_one_search(tmp_path, settings, searches):
+    budget = {"samples": 10 * TRAINING}
+    found = compare(_config(tmp_path / "c", methods=["dnas"], dnas=settings, budget=budget))
+
+    assert all(run.finished for run in found.runs)
+    assert min(len(_of(found, "dnas")), 2) == searches
+
+
 def test_a_network_found_again_is_not_trained_again(finished):
     rows = _of(finished, "tiny")
     again = [row for i, row in enumerate(rows) if row.digest in {r.digest for r in rows[:i]}]
