@@ -54,8 +54,8 @@ SWEPT = 6
 REACHABLE = 32.0
 """By what the seeds' costs can be divided: beyond, every bound gives the smallest network."""
 
-SAMPLING = {"ednas", "fbnetv2", "proxylessnas"}
-"""Methods whose searches draw choices by chance, each search by chances of its own."""
+BY_CHANCE = {("fbnetv2", "rnn")}
+"""Pairs with one or two choices in all, that a search's own chances decide near the smallest."""
 
 SPAN = 0.5
 """Natural logarithms by which a sweep's cost falls at least from its lowest to highest strength."""
@@ -147,7 +147,7 @@ def test_costs_fall_as_the_strength_grows(name, kind):
     costs = [each.costs["params"] for each in found[1:]]
     rises = [later > earlier for earlier, later in itertools.combinations(costs, 2)]
 
-    assert np.mean(rises) <= (0.2 if name in SAMPLING else 0.1)
+    assert np.mean(rises) <= (0.2 if (name, kind) in BY_CHANCE else 0.1)
     assert np.log(costs[0] / costs[-1]) > SPAN
 
 
