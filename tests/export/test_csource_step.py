@@ -18,12 +18,10 @@ from evonas.export.csource_step import c_step_source, check_steps
 from evonas.export.csource_timing import timings
 from evonas.export.format import Artefact
 from evonas.quant.feed import answers, channels_last, feed, natural
-from evonas.quant.quantize import quantize
 from evonas.quant.reference import run
 from evonas.references import reference
 from evonas.spaces.rnn import RNNSpace
 from evonas.spaces.tcn import TCNSpace
-from evonas.tasks.splits import Normalisation
 
 pytestmark = pytest.mark.skipif(
     not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
@@ -31,21 +29,6 @@ pytestmark = pytest.mark.skipif(
 SANITIZED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 BATCH = 20
 """Networks in one call of the compiler."""
-
-
-@pytest.fixture
-def quantized(random_weights):
-    """Returns a network in int8 with random weights and a normalisation."""
-
-    def make(spec, seed=0):
-        rng = np.random.default_rng(seed)
-        channels = spec.input_shape[0]
-        X = rng.normal(size=(16, *spec.input_shape)).astype(np.float32)
-        mean, std = rng.normal(0, 5, channels), rng.uniform(0.1, 30, channels)
-        normalisation = Normalisation(mean.astype(np.float32), std.astype(np.float32))
-        return quantize(spec, random_weights(spec, rng), X, normalisation)
-
-    return make
 
 
 @pytest.fixture

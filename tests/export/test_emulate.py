@@ -1,13 +1,9 @@
 """Generated C on emulated Cortex-M cores: outputs, counts of instructions, sizes, limits."""
 
 import contextlib
-import importlib.util
 import itertools
 import re
-import shutil
 import subprocess
-import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,15 +12,14 @@ from evonas.arch import SpecBuilder
 from evonas.arch.cells import CELLS
 from evonas.cost.memory import graph_ram_bytes
 from evonas.cost.runtimes import load_runtime
-from evonas.errors import ConfigError, DataError, UnsupportedOpError
-from evonas.export import emulate_compilers, emulate_unicorn
+from evonas.errors import UnsupportedOpError
+from evonas.export import emulate_unicorn
 from evonas.export.csource import WRITERS, CSource, c_source
 from evonas.export.csource_step import c_step_source
 from evonas.export.emulate import emulate, emulate_many
 from evonas.export.emulate_compilers import load_compiler
 from evonas.export.emulate_cores import load_core
 from evonas.export.emulate_elf import sizes
-from evonas.export.emulate_tools import choose_tools
 from evonas.quant.quantize import quantize
 from evonas.quant.reference import run
 from evonas.quant.softmax import append_softmax
@@ -33,33 +28,7 @@ from evonas.spaces.rnn import RNNSpace
 from evonas.spaces.tcn import TCNSpace
 from evonas.tasks.splits import Normalisation
 
-PARTS = {
-    "unicorn": importlib.util.find_spec("unicorn"),
-    "zig": importlib.util.find_spec("ziglang"),
-    "qemu": shutil.which("qemu-system-arm"),
-    "gcc": shutil.which("arm-none-eabi-gcc"),
-}
-
-
-def installed(*names):
-    return all(PARTS[name] is not None for name in names)
-
-
-needs_pip = pytest.mark.skipif(not installed("unicorn", "zig"), reason="no unicorn or ziglang")
-WAYS = [
-    pytest.param(
-        emulator,
-        compiler,
-        marks=pytest.mark.skipif(
-            not installed(emulator, compiler), reason=f"no {emulator} or {compiler}"
-        ),
-    )
-    for emulator in ("unicorn", "qemu")
-    for compiler in ("zig", "gcc")
-]
-PIP_AND_QEMU = pytest.mark.skipif(
-    not installed("unicorn", "zig", "qemu"), reason="no unicorn, ziglang or qemu"
-)
+from .emulate_ways import LOOP, LOOP_HEADER, PIP_AND_QEMU, WAYS, drawn, installed, needs_pip
 
 
 @pytest.fixture
@@ -74,11 +43,6 @@ def quantized(random_weights):
         return quantize(spec, random_weights(spec, rng), X, normalisation)
 
     return make
-
-
-def drawn(network, n, seed=0):
-    rng = np.random.default_rng(seed)
-    return rng.integers(-128, 128, (n, *network.graph.tensors[0].shape)).astype(np.int8)
 
 
 def kinds(network):
@@ -99,38 +63,6 @@ def check_equal(networks, core="m4", n=1, write=c_source, **options):
 
 
 # -------- counting --------
-
-LOOP = """
-#include "loop.h"
-#ifndef EVONAS_MARK
-#define EVONAS_MARK(layer)
-#endif
-static volatile int8_t numbers[8];
-const int8_t table[32] = {1, 2, 3};
-void loop_predict(const int8_t *input, int8_t *output)
-{
-    const uint32_t given = (uint32_t)input[0];
-    EVONAS_MARK(0);
-    __asm__ volatile("nop\\n nop\\n nop\\n nop\\n nop");
-    EVONAS_MARK(1);
-    __asm__ volatile("mov r2, %0\\n 1: nop\\n subs r2, #1\\n bne 1b"
-        : : "r"(given) : "r2", "cc");
-    EVONAS_MARK(2);
-    __asm__ volatile("cmp r0, r0\\n ite ne\\n movne r2, #1\\n moveq r2, #2" : : : "r2", "cc");
-    EVONAS_MARK(3);
-    EVONAS_MARK(4);
-    numbers[0] = (int8_t)(input[1] + table[input[0] & 31]);
-    output[0] = numbers[0];
-}
-"""
-LOOP_HEADER = """
-#include <stdint.h>
-#define LOOP_INPUT_SIZE 2
-#define LOOP_OUTPUT_SIZE 1
-#define LOOP_LAYERS 4
-#define LOOP_LAYER_NAMES { "five", "loop", "skip", "nothing" }
-void loop_predict(const int8_t *input, int8_t *output);
-"""
 
 
 @pytest.mark.parametrize("core", ["m3", "m4", "m7", "m33"])
@@ -345,93 +277,3 @@ def test_progress_tells_of_every_sample(quantized):
     emulate_many(sources, [drawn(network, 2)] * 2, progress=lambda *seen: told.append(seen))
 
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
-
-
-# -------- limits and errors --------
-
-
-@pytest.fixture
-def small(quantized, builder):
-    return quantized(builder.finish(builder.dense(builder.flatten(builder.input((3, 8))), 2)))
-
-
-@pytest.mark.parametrize(("emulator", "compiler"), [WAYS[0], WAYS[3]])
-def test_the_linker_holds_a_network_to_its_memory(small, emulator, compiler):
-    source, q = c_source(small), drawn(small, 1)
-
-    def sized(**limits):
-        return emulate(source, q, emulator=emulator, compiler=compiler, **limits)
-
-    found = sized()
-    sized(ram_limit=found.ram_bytes, flash_limit=found.flash_bytes + 8)  # of alignment
-    for key, need in (("ram", found.ram_bytes), ("flash", found.flash_bytes)):
-        name = {"ram": "static RAM", "flash": "flash"}[key]
-        text = f"needs {need} bytes of {name}, and there are {need - 1};"
-        with pytest.raises(ConfigError, match=text):
-            sized(**{f"{key}_limit": need - 1})
-
-
-@needs_pip
-def test_c_that_does_not_compile_is_one_line():
-    source = CSource("loop", LOOP_HEADER, LOOP.replace("given =", "given ="[:-1]), 8)
-    with pytest.raises(DataError, match="^zig: .*error: ") as caught:
-        emulate(source, np.zeros((1, 2), np.int8))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(("emulator", "compiler"), WAYS)
-def test_a_crash_of_the_core_is_one_line(emulator, compiler):
-    source = CSource("loop", LOOP_HEADER, LOOP.replace('"nop\\n', '"udf #0\\n'), 8)
-    with pytest.raises(DataError, match="Unicorn stops the program at 0x|a fault of the core"):
-        emulate(source, np.ones((1, 2), np.int8), emulator=emulator, compiler=compiler)
-
-
-@needs_pip
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        ({"core": "m5"}, "Unknown core 'm5'"),
-        ({"emulator": "renode"}, "Unknown emulator 'renode'"),
-        ({"compiler": "icc"}, "Unknown compiler 'icc'."),
-        ({"optimise": "-Ofast"}, "Unknown optimisation '-Ofast'"),
-        ({"inputs": np.zeros((2, 5), np.int8)}, "at least one sample of 24 int8 numbers"),
-        ({"inputs": np.zeros((0, 24), np.int8)}, "at least one sample of 24 int8 numbers"),
-        ({"inputs": np.zeros((2, 24), np.int16)}, "got int16 of shape"),
-    ],
-)
-def test_what_cannot_be_run_is_refused(small, change, text):
-    arguments = {"source": c_source(small), "inputs": drawn(small, 1), **change}
-    with pytest.raises(ConfigError, match=re.escape(text)):
-        emulate(**arguments)
-
-
-@needs_pip
-def test_names_that_repeat_are_refused(small):
-    source, q = c_source(small), drawn(small, 1)
-    with pytest.raises(ConfigError, match="networks of different names"):
-        emulate_many([source, source], [q, q])
-
-
-@needs_pip
-@pytest.mark.parametrize("value", ["", "3x"])
-def test_a_header_without_a_size_is_one_line(small, value):
-    source = c_source(small)
-    header = re.sub("(#define MODEL_INPUT_SIZE ).*", rf"\g<1>{value}", source.header)
-    with pytest.raises(DataError, match="model.h lacks MODEL_INPUT_SIZE; export it again"):
-        emulate(replace(source, header=header), drawn(small, 1))
-
-
-def test_missing_tools_are_named_with_the_command_that_installs_them(monkeypatch, tmp_path):
-    for name in ("_find_zig", "_find_gcc"):
-        monkeypatch.setattr(emulate_compilers, name, getattr(emulate_compilers, name).__wrapped__)
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setitem(sys.modules, "unicorn", None)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    pip, apt = "pip install 'evonas[emulate]'", "apt-get install gcc-arm-none-eabi qemu-system-arm"
-
-    with pytest.raises(ConfigError, match=re.escape(f"{pip}, or {apt}.")):
-        choose_tools()
-    with pytest.raises(ConfigError, match=re.escape(f"Unicorn is not installed: {pip}.")):
-        choose_tools("unicorn")
-    with pytest.raises(ConfigError, match=f"qemu-system-arm is not installed: {apt}"):
-        choose_tools("qemu")
