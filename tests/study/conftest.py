@@ -1,4 +1,4 @@
-"""Trainings on a clock of the test's own: any duration and any order of ending, in no time."""
+"""Fixtures of tests of studies: a finished one, and trainings on a clock of the test's own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import math
 import pytest
 
 from evonas.cost import count_params
+from evonas.runner.search import search
 from evonas.study import batches, lagged
 from evonas.study.trial import Evaluation
 
+from .tiny_study import tiny_config
+
 
 class SimulatedWorkers:
-    """Workers whose jobs last as long as a test says, on a clock that jumps.
+    """Workers whose jobs last as long as a test says, on a clock that jumps: in no time.
 
     Small networks err more and larger ones less; which is done when changes no value.
     """
@@ -85,3 +88,9 @@ def simulated(monkeypatch):
         return workers
 
     return simulate
+
+
+@pytest.fixture(scope="package")
+def finished(tmp_path_factory):
+    """Returns a study that ran to its end without interruption."""
+    return search(tiny_config(tmp_path_factory.mktemp("finished")))

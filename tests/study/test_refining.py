@@ -21,6 +21,8 @@ from evonas.study.standings import standings
 from evonas.study.store import Store
 from evonas.study.study import Study
 
+from .tiny_study import rows
+
 RUNGS = [3, 7, 12]
 PARTS = {
     "rungs": {"proxy": {"rungs": RUNGS}},
@@ -58,18 +60,6 @@ def go_on(study):
     with study.working() as data:
         loop.search(study, data)
     return study
-
-
-def rows(study_or_folder, stages=None):
-    """Returns everything that a study recorded but times, in an order of its own."""
-    folder = getattr(study_or_folder, "directory", study_or_folder)
-    store = Store.open(folder / "study.db")
-    evaluations = sorted(
-        (e.trial, e.stage, e.seed, e.metric, e.loss, e.epochs, e.steps, e.error)
-        for e in store.evaluations()
-        if stages is None or e.stage in stages
-    )
-    return store.trials(), evaluations, [batch for batch, _, _ in store.tells()]
 
 
 @pytest.fixture(scope="module")
