@@ -12,6 +12,9 @@ from evonas.spaces.metakernel_network import Step
 from evonas.spaces.metakernel_sets import KernelSet, cut, set_name
 
 SKIPS = ("none", "layer", "block")
+"""Shortcuts on offer everywhere."""
+PROJECTION = "projection"
+"""The shortcut on offer where the seed's widths may become equal around a projection."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Block:
         expansion: Of a separable layer: beyond 1, a 1x1 convolution to that many times the input's
             channels stands before it (an inverted bottleneck).
         skip: "layer": an identity around every layer that keeps its input's shape; "block": one
-            shortcut around all layers, a 1x1 convolution where they change the shape.
+            shortcut around all layers, a 1x1 convolution where they change the shape;
+            "projection": the same, with a 1x1 convolution everywhere.
     """
 
     channels: int
@@ -44,8 +48,9 @@ def expand(block: Block, x: Shape) -> tuple[Step, ...]:
     """Returns the steps of a block that reads a tensor of shape x."""
     steps = [step for layer in layers(block, x) for step in layer]
     shape = output_shape(steps, x)
-    if block.skip == "block":
-        projection = 0 if shape == x else _stride(block, x)
+    if block.skip in ("block", PROJECTION):
+        is_identity = shape == x and block.skip == "block"
+        projection = 0 if is_identity else _stride(block, x)
         steps[-1] = replace(steps[-1], skip=len(steps), projection=projection)
     return tuple(steps)
 
@@ -107,7 +112,7 @@ def blocks_at(
             continue
         if n > 1 and middle.kernels == ((1,) * len(x[1:]),):
             continue  # a separable layer of one tap is written as a 1x1 convolution
-        for skip in SKIPS:
+        for skip in (*SKIPS, PROJECTION):
             block = Block(
                 channels=last.channels,
                 kernels=middle.kernels,

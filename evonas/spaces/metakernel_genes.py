@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from evonas.arch.ops import Shape
 from evonas.genes import Gene
-from evonas.spaces.metakernel_block import SKIPS, Block
+from evonas.spaces.metakernel_block import PROJECTION, SKIPS, Block, expand, output_shape
 from evonas.spaces.metakernel_network import MetaKernelNetwork, pooled
 from evonas.spaces.metakernel_sets import KernelSet, by_size, cut, set_name
 
@@ -45,17 +45,26 @@ def space_genes(
         Gene("stem.stride", tuple(sorted(strides)), "log"),
     ]
     lengths = _strided(lengths, strides)
+    shape = stem.output_shape(pooled(input_shape, network.pooling))
     for number, block in enumerate(blocks):
         strides = {*STRIDES, block.stride}
+        steps = expand(block, shape)
+        skips = (*SKIPS, PROJECTION) if steps[-1].projection == 1 else SKIPS
         genes += _block_genes(
-            f"block{number}", block, {*offered, block.kernels}, lengths, granularity
+            f"block{number}", block, {*offered, block.kernels}, skips, lengths, granularity
         )
         lengths |= _strided(lengths, strides)
+        shape = output_shape(steps, shape)
     return (*genes, *_head_genes(network))
 
 
 def _block_genes(
-    prefix: str, block: Block, sets: set[KernelSet], lengths: set[Shape], granularity: int
+    prefix: str,
+    block: Block,
+    sets: set[KernelSet],
+    skips: tuple[str, ...],
+    lengths: set[Shape],
+    granularity: int,
 ) -> list[Gene]:
     strides, expansions = {*STRIDES, block.stride}, {*EXPANSIONS, block.expansion}
     return [
@@ -66,7 +75,7 @@ def _block_genes(
         _channels(prefix, block.channels, granularity),
         Gene(f"{prefix}.repeats", tuple(range(1, block.repeats + 1)), "linear"),
         Gene(f"{prefix}.stride", tuple(sorted(strides)), "log"),
-        Gene(f"{prefix}.skip", SKIPS),
+        Gene(f"{prefix}.skip", skips),
     ]
 
 

@@ -29,6 +29,7 @@ JOINED = TCNNetwork(
     )
 )
 RESIDUAL = {"widths": [8, 16], "repeats": [2, 1], "skip": "block"}
+PROJECTED = {"widths": [8, 12], "stride": [1, 2], "stem": 4, "separable": True, "skip": "block"}
 SPACES = {
     "tcn-six_conv": lambda: TCNSpace.from_settings({"seed_network": SIX_CONV}, (2, 40), 4),
     "tcn-same": lambda: TCNSpace.from_settings(
@@ -50,6 +51,9 @@ SPACES = {
     ),
     "metakernel-2d": lambda: MetaKernelSpace.from_settings(
         {"seed_network": RESIDUAL, "granularity": 2}, (1, 8, 11), 10
+    ),
+    "metakernel-projected": lambda: MetaKernelSpace.from_settings(
+        {"seed_network": PROJECTED, "granularity": 2}, (3, 12, 12), 3
     ),
     "metakernel-ds_cnn": lambda: MetaKernelSpace.from_reference("ds_cnn"),
     "metakernel-inverted": lambda: MetaKernelSpace.from_settings(

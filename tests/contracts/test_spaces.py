@@ -32,6 +32,7 @@ INVERTED = {
     "dense": [8],
 }  # fmt: skip
 RESIDUAL = {"widths": [8, 16], "repeats": [2, 1], "skip": "block"}
+PROJECTED = {"widths": [8, 12], "stride": [1, 2], "stem": 4, "separable": True, "skip": "block"}
 EXAMPLES = {
     "metakernel-1d": lambda: MetaKernelSpace.from_settings({}, (3, 40), 4),
     "metakernel-short": lambda: MetaKernelSpace.from_settings(
@@ -39,6 +40,9 @@ EXAMPLES = {
     ),
     "metakernel-2d": lambda: MetaKernelSpace.from_settings(
         {"seed_network": RESIDUAL, "granularity": 2}, (1, 8, 11), 10
+    ),
+    "metakernel-projected": lambda: MetaKernelSpace.from_settings(
+        {"seed_network": PROJECTED, "granularity": 2}, (3, 12, 12), 3
     ),
     "metakernel-ds_cnn": lambda: MetaKernelSpace.from_reference("ds_cnn"),
     "rnn-default": lambda: RNNSpace.from_settings({}, (12, 13), 9),

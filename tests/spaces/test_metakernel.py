@@ -123,6 +123,22 @@ def test_a_blocks_shortcut_is_projected_where_shapes_differ(line, channels, n_co
     assert sum(isinstance(node.op, Add) for node in spec.nodes) == 1
 
 
+def test_a_projection_may_stay_where_widths_become_equal_around_it():
+    seed = {"widths": [8, 12], "stride": [1, 2], "stem": 4, "skip": "block"}
+    space = MetaKernelSpace.from_settings({"seed_network": seed}, (3, 16), 2)
+    offered = {gene.name: gene.choices for gene in space.genes}
+    assert offered["block0.skip"] == ("none", "layer", "block", "projection")
+    assert offered["block1.skip"] == ("none", "layer", "block")  # its stride tells shapes apart
+
+    narrow = {"stem__channels": 4, "block0__channels": 4}
+    identity = space.decode(_genome(space, block0__skip="block", **narrow))
+    projected = space.decode(_genome(space, block0__skip="projection", **narrow))
+    assert len(_metas(projected)) == len(_metas(identity)) + 1
+    wide = {"stem__channels": 4, "block0__channels": 6}
+    block = space.decode(_genome(space, block0__skip="block", **wide))
+    assert space.decode(_genome(space, block0__skip="projection", **wide)) == block
+
+
 def test_a_shortcut_that_fits_no_layer_is_none(line):
     asked = _genome(line, block0__skip="layer", block0__repeats=1, block0__channels=5)
     plain = _genome(line, block0__repeats=1, block0__channels=5)
