@@ -123,9 +123,11 @@ def sleeping_job(job: Job) -> Evaluation:
 
 
 def splits_of(config: StudyConfig) -> Splits:
+    """Returns the data of a study."""
     task = config.task
     return load_splits(task.kind, task.settings, task.validation, config.study.seed)
 
 
 def medians(runs: list[Figures]) -> Figures:
+    """Returns the median of each figure over runs."""
     return {name: median(run[name] for run in runs) for name in runs[0]}

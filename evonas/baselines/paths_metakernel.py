@@ -63,13 +63,16 @@ class _Place:
     @property
     def is_tied(self) -> bool:
         """Whether an identity shortcut makes the block as wide as its input."""
-        return self.keeps_shape and self.block.skip in ("layer", "block")
+        return self.keeps_shape and self._takes_identity
 
     @property
     def may_tie(self) -> bool:
         """Whether the block would get an identity shortcut by being as wide as its input."""
-        lacks_identity = self.keeps_lengths and not self.keeps_shape
-        return lacks_identity and self.block.skip in ("layer", "block")
+        return self.keeps_lengths and not self.keeps_shape and self._takes_identity
+
+    @property
+    def _takes_identity(self) -> bool:
+        return self.block.skip in ("layer", "block")
 
 
 def metakernel_chain(space: MetaKernelSpace) -> Chain:

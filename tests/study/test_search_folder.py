@@ -20,11 +20,18 @@ def test_a_folder_that_holds_a_study_is_refused(finished):
         search(finished.config)
 
 
-def test_data_that_changed_is_refused(finished, tmp_path):
+def _edited(study, tmp_path, old, new):
+    """Returns a copy of a study's folder in whose config one entry is another."""
     copy = tmp_path / "copy"
-    shutil.copytree(finished.directory, copy)
+    shutil.copytree(study.directory, copy)
     text = (copy / "config.toml").read_text()
-    (copy / "config.toml").write_text(text.replace("train = 60", "train = 61"))
+    assert old in text
+    (copy / "config.toml").write_text(text.replace(old, new))
+    return copy
+
+
+def test_data_that_changed_is_refused(finished, tmp_path):
+    copy = _edited(finished, tmp_path, "train = 60", "train = 61")
     with pytest.raises(StoreError, match="the data changed"):
         Study.load(copy)
 
@@ -80,9 +87,6 @@ def test_missing_weights_are_said(finished, tmp_path):
 
 
 def test_a_config_edited_under_a_study_is_refused(finished, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(finished.directory, copy)
-    text = (copy / "config.toml").read_text()
-    (copy / "config.toml").write_text(text.replace("learning_rate = 0.02", "learning_rate = 0.01"))
+    copy = _edited(finished, tmp_path, "learning_rate = 0.02", "learning_rate = 0.01")
     with pytest.raises(StoreError, match="changed since this study began"):
         resume(copy)

@@ -19,6 +19,7 @@ from evonas.study.workers import _fresh_workers, run_jobs
 from evonas.tasks.load import load_splits
 from evonas.tasks.metrics import METRICS
 
+from .bomb import Bomb
 from .tiny_study import rows, tiny_config
 
 
@@ -73,28 +74,6 @@ def _job(number, folder, spec, owner=0):
     )  # fmt: skip
 
 
-KILL = "__import__('os').kill(__import__('os').getpid(), 9)"
-
-
-METRIC = "__import__('evonas.tasks.metrics', fromlist=['METRICS']).METRICS['error']"
-
-
-class _Bomb:
-    """Kills the process that unpickles it, every time or only the first.
-
-    It travels as an expression for eval: workers cannot import test modules.
-    """
-
-    def __init__(self, mark=None):
-        self.mark = mark
-
-    def __reduce__(self):
-        if self.mark is None:
-            return (eval, (KILL,))
-        exists = f"__import__('os').path.exists({self.mark!r})"
-        return (eval, (f"{METRIC} if {exists} else (open({self.mark!r}, 'w').close(), {KILL})",))
-
-
 @pytest.mark.parametrize("always", [True, False])
 def test_a_killed_worker_loses_nothing(finished, tmp_path, always):
     from dataclasses import replace
@@ -104,7 +83,7 @@ def test_a_killed_worker_loses_nothing(finished, tmp_path, always):
     spec = finished.problem.space.seed
     jobs = [_job(n, tmp_path, spec) for n in range(5)]
     expected = {e.trial: e.metric for e in run_jobs(jobs, 1)}
-    bomb = _Bomb(None if always else str(tmp_path / "mark"))
+    bomb = Bomb(None if always else str(tmp_path / "mark"))
     jobs[2] = replace(jobs[2], metric=bomb)
     found = {e.trial: e for e in run_jobs(jobs, 2)}
     assert sorted(found) == [0, 1, 2, 3, 4]
