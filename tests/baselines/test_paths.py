@@ -18,6 +18,10 @@ from evonas.cost import count_params
 from evonas.proxy.build import build, load_weights
 from evonas.references import reference
 from evonas.spaces.metakernel import MetaKernelSpace
+from evonas.spaces.metakernel_block import Block as MetaKernelBlock
+from evonas.spaces.metakernel_block import expand
+from evonas.spaces.metakernel_network import MetaKernelNetwork, Step
+from evonas.spaces.metakernel_network import write as write_metakernel
 from evonas.spaces.rnn import RNNSpace
 from evonas.spaces.tcn import TCNSpace
 from evonas.spaces.tcn_network import Block, ConvLayer, Style, TCNNetwork, write
@@ -40,6 +44,8 @@ INVERTED = {
     "expansion": 2,
     "stride": [1, 2, 1],
 }
+SEPARABLE = MetaKernelBlock(6, ((3, 3),), separable=True, skip="projection")
+PROJECTED = MetaKernelNetwork(1, (Step(6, ((3, 3),)), *expand(SEPARABLE, (6, 12, 12))))
 SPACES = {
     "tcn-six_conv": lambda: TCNSpace.from_settings({"seed_network": SIX_CONV}, (2, 40), 4),
     "tcn-same": lambda: TCNSpace.from_settings(
@@ -66,6 +72,9 @@ SPACES = {
     ),
     "metakernel-widening": lambda: MetaKernelSpace.from_settings(
         {"seed_network": {"widths": [6, 9, 9], "stride": 1, "skip": "block"}}, (3, 20), 3
+    ),
+    "metakernel-projected": lambda: MetaKernelSpace(
+        write_metakernel(PROJECTED, (2, 12, 12), 3), granularity=2
     ),
     "metakernel-resnet8": lambda: MetaKernelSpace.from_reference("resnet8", (1, 8, 8), 10, 4),
     "rnn-lstm": lambda: RNNSpace.from_settings({}, (5, 12), 3),
